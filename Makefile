@@ -1,0 +1,82 @@
+# make run           build what the embedded default needs and show the main job; Ctrl-C ends it
+# make run-servers   the same on private RabbitMQ, PostgreSQL and Redis servers
+# make test          set up everything and run every test
+# make build         build/release/iq and build/release/plugins/*.so
+# make bench         commands a second, on private servers and embedded
+# make asan          unit and integration tests under AddressSanitizer and UBSan
+# make format        lay the sources out; make check-format and make lint only look
+# make deps          install the Debian packages that all of this needs
+
+# To build the program and to run it embedded.
+BUILD_PACKAGES := \
+  build-essential cmake ninja-build pkg-config ca-certificates \
+  libboost-dev libboost-filesystem-dev librabbitmq-dev libpq-dev libhiredis-dev libsqlite3-dev \
+  nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev libvalijson-dev \
+  libssl-dev sqlite3
+SERVER_PACKAGES := rabbitmq-server redis-server postgresql
+TEST_PACKAGES := libgtest-dev libgmock-dev supervisor clang-format clang-tidy
+
+SHELL := /bin/bash
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# sdk/iq/abi.h is C and laid out by hand.
+SOURCES := $(filter-out sdk/iq/abi.h,$(wildcard host/*.cc host/*.h host/*/*.cc host/*/*.h sdk/iq/*.h \
+  plugins/*/*.cc tests/*/*.cc tests/*/*.h bench/*.cc bench/*.h))
+
+.PHONY: run run-servers test build build-tests bench asan format check-format lint clean \
+  deps build-deps server-deps
+
+build: build-deps
+	cmake --preset release -DIQ_TESTS=OFF
+	cmake --build --preset release
+
+run: build
+	tests/demo.sh
+
+run-servers: build server-deps
+	tests/demo.sh servers
+
+build-tests: deps
+	cmake --preset release -DIQ_TESTS=ON
+	cmake --build --preset release
+
+test: build-tests
+	ctest --preset release $(CTEST_FLAGS)
+
+bench: build-tests
+	build/release/iq_throughput
+
+asan: deps
+	cmake --preset asan
+	cmake --build --preset asan --target iq_quick_tests
+	ctest --preset asan $(CTEST_FLAGS) --label-regex 'unit|integration'
+
+format:
+	clang-format -i $(SOURCES)
+
+check-format:
+	@clang-format --dry-run --Werror $(SOURCES)
+
+# One process a core, without g++'s own flags; headers are looked at with the files that include them.
+lint: deps
+	cmake --preset dev
+	mkdir -p build/lint
+	sed 's/-fno-gnu-unique//' build/dev/compile_commands.json > build/lint/compile_commands.json
+	printf '%s\n' $(filter host/%.cc plugins/%.cc bench/%.cc,$(SOURCES)) \
+	  | xargs -P "$$(nproc)" -n 1 clang-tidy --quiet -p build/lint
+
+deps: PACKAGES = $(BUILD_PACKAGES) $(SERVER_PACKAGES) $(TEST_PACKAGES)
+build-deps: PACKAGES = $(BUILD_PACKAGES)
+server-deps: PACKAGES = $(SERVER_PACKAGES)
+# Asks for nothing where everything is installed already.
+deps build-deps server-deps:
+	@missing=$$(for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; \
+	done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:" $$missing; \
+	  $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+
+clean:
+	rm -rf build

@@ -1,0 +1,75 @@
+// Carries out commands whose locks are held: together in one transaction where all goes well, each
+// in its own where anything does not. Either way the result is as if each had run alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "host/bus.h"
+#include "host/command.h"
+#include "host/journal.h"
+#include "host/locks/locks.h"
+#include "host/outcome.h"
+#include "host/store/store.h"
+
+namespace iq {
+
+// A command that was decided before it could be: a lease of the batch is no longer ours. Nothing of
+// the open transaction took effect; the undecided commands want their locks anew.
+class LeaseLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A command and, once it is final for this run, what became of it.
+struct Item {
+  std::unique_ptr<Command> command;
+  std::optional<Verdict> verdict;
+  std::int64_t batch = 0;  // The transaction that recorded it; 0 when none of this worker did.
+  std::string plugin;      // "name/version".
+};
+
+// Not thread-safe: one per worker.
+class Batch {
+ public:
+  // `commit_margin`: with less than this left of a lease, it is renewed before the commit.
+  Batch(Bus& bus, Session& session, Journal& journal, Locks& locks, WorkerIdentity& worker,
+        bool takes_arrays, std::chrono::milliseconds commit_margin);
+
+  // Gives each item its verdict. What it throws (Unavailable, CommitUnknown, LeaseLost) leaves
+  // those undecided that have none; verdicts already given stand.
+  void Run(std::span<Item* const> items);
+
+  // Indices into `items`, wave by wave: the commands of a wave share no key, and of two commands
+  // that share one, the earlier is in the earlier wave.
+  static std::vector<std::vector<std::size_t>> Waves(std::span<Item* const> items);
+
+ private:
+  bool RunTogether(std::span<Item* const> items);
+  bool RunWave(std::span<Item* const> items, const std::vector<std::size_t>& wave,
+               std::vector<Handled>& handled);
+  bool RunGroup(std::span<Item* const> items, const std::vector<std::size_t>& group,
+                std::vector<Handled>& handled);
+  void RunAlone(Item& item);
+  bool TryAlone(Item& item);
+  bool RecallRepeat(Item& item);
+  void Commit(std::span<Item* const> items, std::span<Verdict* const> verdicts);
+  void CheckLeases();
+
+  Bus& bus_;
+  Session& session_;
+  Journal& journal_;
+  Locks& locks_;
+  WorkerIdentity& worker_;
+  bool takes_arrays_;
+  std::chrono::milliseconds commit_margin_;
+  std::minstd_rand random_;
+};
+
+}  // namespace iq

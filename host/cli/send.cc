@@ -1,0 +1,344 @@
+// iq send: puts commands on the queue, and says so once the broker has confirmed them.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <vector>
+
+#include "host/base/error.h"
+#include "host/base/uuid.h"
+#include "host/cli/awaited_outcomes.h"
+#include "host/cli/command_body.h"
+#include "host/cli/confirmed_sender.h"
+#include "host/cli/input_lines.h"
+#include "host/cli/progress.h"
+#include "host/cli/subscription.h"
+#include "host/cli/table.h"
+#include "host/cli/verbs.h"
+#include "host/payload.h"
+#include "host/signature.h"
+
+namespace iq::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 10s;
+constexpr auto kInputWait = 100ms;
+constexpr std::size_t kIdsShownMax = 20;
+constexpr std::uint64_t kCountMax = 1'000'000'000;
+
+struct SendOptions {
+  std::string type;
+  std::vector<std::string> fields;
+  std::optional<std::string> id;
+  bool no_id = false;
+  std::uint64_t count = 1;
+  std::string file;
+  std::optional<std::string> exchange;
+  bool wait = false;
+  std::uint32_t timeout_s = 60;
+};
+
+// The commands of one call on their way.
+class Sending {
+ public:
+  // Signs with `key` unless that is empty. Asks for replies where `outcomes` is there to show them.
+  Sending(Broker& broker, std::string exchange, std::string key, std::uint64_t total,
+          AwaitedOutcomes* outcomes)
+      : exchange_(std::move(exchange)),
+        key_(std::move(key)),
+        outcomes_(outcomes),
+        sender_(broker, kPatience),
+        progress_("sent", total) {}
+
+  // Without an id where `id` is empty.
+  void Send(std::string body, const std::string& id) {
+    Message message;
+    message.body = std::move(body);
+    message.message_id = id;
+    message.content_type = "application/json";
+    message.timestamp_s =
+        static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(
+                                       std::chrono::system_clock::now().time_since_epoch())
+                                       .count());
+    if (!key_.empty()) message.headers[kSignatureHeader] = {SignatureOf(message, key_)};
+    if (outcomes_ != nullptr) outcomes_->Expect(message);
+    sender_.Send({exchange_, ""}, std::move(message));
+    ids_.push_back(id);
+    if (outcomes_ == nullptr) {
+      progress_.Show(sender_.confirmed());
+    } else {
+      outcomes_->ShowArrived();
+    }
+  }
+
+  std::size_t count() const { return ids_.size(); }
+  void Attend() {
+    sender_.Attend();
+    if (outcomes_ != nullptr) outcomes_->ShowArrived();
+  }
+  void Flush() { sender_.Flush(); }
+
+  // After Flush. Says what was sent or, once it is known, what became of it.
+  int Report(bool json) {
+    if (outcomes_ == nullptr) {
+      ReportSent(json);
+      return kDone;
+    }
+    ShowOutcomes();
+    return outcomes_->all_done() ? kDone : kFailed;
+  }
+
+  // Waits for all that are awaited.
+  void ShowOutcomes() {
+    if (outcomes_ == nullptr) return;
+    outcomes_->ShowAll(
+        [this](Message message) {
+          sender_.Send({exchange_, ""}, std::move(message));
+          sender_.Flush();
+        },
+        [this] { sender_.Attend(); });
+  }
+
+ private:
+  void ReportSent(bool json) const {
+    if (json) {
+      for (const std::string& id : ids_) {
+        Print(RecordJson({{"id", id.empty() ? Cell() : Cell(id)}, {"exchange", exchange_}}));
+      }
+      return;
+    }
+    const bool all_named =
+        std::all_of(ids_.begin(), ids_.end(), [](const std::string& id) { return !id.empty(); });
+    if (!all_named || ids_.size() > kIdsShownMax) {
+      Print(fmt::format("sent {} message{} to exchange {}\n", ids_.size(),
+                        ids_.size() == 1 ? "" : "s", exchange_));
+      return;
+    }
+    for (const std::string& id : ids_) Print(OneLine(id) + '\n');
+  }
+
+  std::string exchange_;
+  std::string key_;
+  AwaitedOutcomes* outcomes_;
+  ConfirmedSender sender_;
+  Progress progress_;
+  std::vector<std::string> ids_;
+};
+
+struct Line {
+  std::string body;
+  std::string id;
+};
+
+struct IdRules {
+  bool none = false;      // Commands travel without an id.
+  bool signable = false;  // They are signed.
+};
+
+constexpr const char* kNotSignable =
+    "the id holds a line feed, so that it cannot be signed; give it another";
+
+[[noreturn]] void Refuse(const std::string& what) { throw UsageError("send: " + what); }
+
+void CheckOptions(const SendOptions& options) {
+  const bool lines = !options.file.empty() || options.type == "-";
+  if (options.type.empty() && options.file.empty()) {
+    Refuse("what? Name a TYPE and key=value pairs, --file FILE, or - for standard input");
+  }
+  if (!options.file.empty() && !options.type.empty()) {
+    Refuse("--file holds whole commands: leave TYPE and key=value out");
+  }
+  if (lines && !options.fields.empty()) {
+    Refuse("the lines of standard input hold whole commands: leave key=value out");
+  }
+  if (lines && (options.id || options.count != 1)) {
+    Refuse("--id and --count are for one command: put an \"id\" into each line instead");
+  }
+  if (!options.id) return;
+  if (options.id->empty()) Refuse("--id: empty; name one, or leave it to iq");
+  if (NumberedId(*options.id, options.count, options.count).size() > kIdBytesMax) {
+    Refuse(fmt::format("--id: longer than {} bytes, which AMQP does not carry", kIdBytesMax));
+  }
+}
+
+// The body's own, or a new one.
+std::string IdFor(const std::string& body, const IdRules& rules) {
+  const std::string own = IdInBody(body);
+  if (rules.none) return {};
+  return own.empty() ? RandomUuid() : own;
+}
+
+// Throws UsageError that names `place` unless `line` is a body with an id by the rules.
+std::string IdForLine(const std::string& line, const std::string& place, const IdRules& rules) {
+  std::string id;
+  try {
+    id = IdFor(line, rules);
+  } catch (const PayloadError& error) {
+    throw UsageError(
+        fmt::format("{}: {}; each line must be one command as a JSON object", place, error.what()));
+  }
+  if (rules.signable && !IsSignable(id)) {
+    throw UsageError(fmt::format("{}: {}", place, kNotSignable));
+  }
+  return id;
+}
+
+// The body, and the id that its copies share: empty where each gets one of its own, or none.
+Line ReadFields(const SendOptions& options, const IdRules& rules) {
+  Line line{CommandBody(options.type, options.fields), {}};
+  try {
+    line.id = IdInBody(line.body);
+  } catch (const PayloadError& error) {
+    Refuse(error.what());
+  }
+  if (rules.none) line.id.clear();
+  if (options.id) line.id = *options.id;
+  if (rules.signable && !IsSignable(line.id)) Refuse(kNotSignable);
+  return line;
+}
+
+void SendFields(Sending& sending, const Line& line, const SendOptions& options) {
+  for (std::uint64_t number = 1; number <= options.count; ++number) {
+    std::string id;
+    if (!line.id.empty()) {
+      id = NumberedId(line.id, number, options.count);
+    } else if (!options.no_id) {
+      id = RandomUuid();
+    }
+    sending.Send(line.body, id);
+  }
+}
+
+// All of it is read and checked before anything is sent.
+std::vector<Line> ReadFileLines(const std::string& path, const IdRules& rules) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    throw UsageError(fmt::format("{}: cannot be read: {}; name another file with --file", path,
+                                 std::generic_category().message(errno)));
+  }
+  struct Close {
+    int fd;
+    ~Close() { close(fd); }
+  } const closed_at_end{fd};
+  std::vector<Line> lines;
+  InputLines input(fd, path);
+  try {
+    while (!input.ended()) {
+      auto line = input.Next(kInputWait);
+      if (!line || line->empty()) continue;
+      std::string id = IdForLine(*line, input.place(), rules);
+      lines.push_back({std::move(*line), std::move(id)});
+    }
+  } catch (const std::system_error& error) {
+    throw UsageError(fmt::format("{}; name another file with --file", error.what()));
+  }
+  return lines;
+}
+
+// Sends each line as it comes: whoever writes them may wait for the effect of one before the next.
+void SendInput(Sending& sending, const IdRules& rules) {
+  InputLines input(STDIN_FILENO, "standard input");
+  while (!input.ended()) {
+    auto line = input.Next(0ms);
+    if (!line) {
+      sending.Attend();
+      line = input.Next(kInputWait);
+    }
+    if (!line || line->empty()) continue;
+    std::string id;
+    try {
+      id = IdForLine(*line, input.place(), rules);
+    } catch (const UsageError& error) {
+      sending.Flush();
+      sending.ShowOutcomes();
+      throw UsageError(fmt::format("{} ({} before it were sent)", error.what(), sending.count()));
+    }
+    sending.Send(std::move(*line), id);
+  }
+}
+
+// Throws where a command could not reach a queue.
+void CheckRoute(Broker& broker, const ConsumerConfig& consumer,
+                const std::optional<std::string>& exchange) {
+  if (exchange && *exchange != consumer.exchange) {
+    if (!exchange->empty()) RequireExchange(broker, *exchange);
+    return;
+  }
+  if (broker.Inspect(consumer.queue)) return;
+  throw std::runtime_error(
+      fmt::format("{} has no queue \"{}\" (consumers[0].queue); `iq run` declares it",
+                  broker.name(), consumer.queue));
+}
+
+int Send(const Config& config, const SendOptions& options, bool json) {
+  RequireUrls(config);
+  CheckOptions(options);
+  const bool from_file = !options.file.empty();
+  const bool from_input = options.type == "-";
+  const std::string key = config.security.keys.empty() ? "" : config.security.keys.front();
+  const IdRules rules{.none = options.no_id, .signable = !key.empty()};
+  std::vector<Line> lines;
+  if (from_file) lines = ReadFileLines(options.file, rules);
+  if (!from_file && !from_input) lines.push_back(ReadFields(options, rules));
+  const auto broker = OpenBroker(config.broker.url, "iq send");
+  const ConsumerConfig& consumer = config.consumers[0];
+  CheckRoute(*broker, consumer, options.exchange);
+  std::optional<AwaitedOutcomes> outcomes;
+  if (options.wait) outcomes.emplace(*broker, std::chrono::seconds(options.timeout_s), json);
+  Sending sending(*broker, options.exchange.value_or(consumer.exchange), key,
+                  from_input  ? 0
+                  : from_file ? lines.size()
+                              : options.count,
+                  outcomes ? &*outcomes : nullptr);
+  if (from_input) {
+    SendInput(sending, rules);
+  } else if (from_file) {
+    for (Line& line : lines) sending.Send(std::move(line.body), line.id);
+  } else {
+    SendFields(sending, lines[0], options);
+  }
+  sending.Flush();
+  return sending.Report(json);
+}
+
+}  // namespace
+
+void AddSend(CLI::App& app, Invocation& invocation) {
+  CLI::App* verb = AddVerb(app, invocation, "send", "Send commands", Rows::kYes);
+  const auto options = std::make_shared<SendOptions>();
+  verb->add_option("TYPE", options->type,
+                   "The command's type, or - for whole commands from standard input, one a line");
+  verb->add_option(
+      "FIELDS", options->fields,
+      "key=value …; dots nest: details.userFromId=3; a value that is JSON is taken so");
+  auto* id = verb->add_option("--id", options->id,
+                              "The message id [a new UUID]; with --count followed by -1, -2, …");
+  verb->add_flag("--no-id", options->no_id, "Send without an id: a repetition is not recognised")
+      ->excludes(id);
+  verb->add_option("--count", options->count, "How many of the command to send")
+      ->check(CLI::Range(std::uint64_t{1}, kCountMax))
+      ->capture_default_str();
+  verb->add_option("--file", options->file, "Send the whole commands of this file, one a line");
+  verb->add_option("--exchange", options->exchange, "Where to [the first consumer's exchange]");
+  auto* wait =
+      verb->add_flag("--wait", options->wait,
+                     "Wait for each outcome and show it; exit status 1 unless all are done");
+  verb->add_option("--timeout", options->timeout_s, "With --wait: seconds without any outcome")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str()
+      ->needs(wait);
+  verb->callback([&invocation, options] {
+    invocation.work = [&invocation, options] {
+      return Send(invocation.LoadQuietly(), *options, invocation.json);
+    };
+  });
+}
+
+}  // namespace iq::cli

@@ -1,0 +1,133 @@
+#include "host/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "host/base/digest.h"
+#include "host/base/uuid.h"
+#include "host/signature.h"
+
+namespace iq {
+namespace {
+
+constexpr std::size_t kIdBytesMax = 255;
+
+iq_str Borrow(const std::string& text) { return {text.data(), text.size()}; }
+
+std::uint32_t CountHeader(const Message& message, const char* name) {
+  const auto header = message.headers.find(name);
+  if (header == message.headers.end()) return 0;
+  const auto* count = std::get_if<std::int64_t>(&header->second.value);
+  if (count == nullptr || *count < 0) return 0;
+  constexpr std::int64_t kCountMax = 1'000'000;
+  return static_cast<std::uint32_t>(std::min(*count, kCountMax));
+}
+
+struct RefusedAs {
+  const char* code;
+  std::string reason;
+};
+
+void ReadId(Command& command, const Message& message, const InboxConfig& inbox) {
+  const std::string* id = &message.message_id;
+  if (id->empty()) id = command.payload.RootText("id");
+  command.has_id = id != nullptr && !id->empty();
+  if (command.has_id && id->size() > kIdBytesMax) {
+    throw RefusedAs{"schema", fmt::format("id: longer than {} bytes", kIdBytesMax)};
+  }
+  if (!command.has_id && inbox.require_id) {
+    throw RefusedAs{"no_id", "the message has no id, and inbox.require_id is set"};
+  }
+  command.id = command.has_id ? *id : RandomUuid();
+  command.uuid = UuidOfMessageId(command.id);
+}
+
+void CheckAge(const Message& message, const JournalConfig& journal) {
+  if (!message.timestamp_s) return;
+  using std::chrono::system_clock;
+  const auto oldest = system_clock::now() - journal.keep;
+  const auto oldest_s = std::chrono::floor<std::chrono::seconds>(oldest.time_since_epoch()).count();
+  if (std::cmp_less(*message.timestamp_s, oldest_s)) {
+    throw RefusedAs{"too_old",
+                    "the message's timestamp is older than journal.keep: whether it was already "
+                    "carried out can no longer be told"};
+  }
+}
+
+std::unique_ptr<Command> Read(Delivery& delivery, const Config& config) {
+  const Message& message = delivery.message;
+  if (message.body.size() > config.limits.message) {
+    throw RefusedAs{"too_large", fmt::format("the body is larger than limits.message ({} bytes)",
+                                             config.limits.message)};
+  }
+  // Before the body is parsed: what an unknown sender wrote need not reach a parser. So a body that
+  // is both unsigned and no JSON is a bad signature.
+  if (auto fault = SignatureFault(message, config.security)) {
+    throw RefusedAs{"bad_signature", std::move(*fault)};
+  }
+  auto command = std::make_unique<Command>(Payload::Parse(message.body));
+  command->payload.ReadEmptyArrayAsObject("details");
+  const std::string* type = command->payload.RootText("type");
+  if (type == nullptr) throw RefusedAs{"schema", "type: missing, or not a string"};
+  command->type = *type;
+  ReadId(*command, message, config.inbox);
+  CheckAge(message, config.journal);
+  command->payload_hash = Sha256Hex(message.body);
+  command->attempt = AttemptsBefore(message) + 1;
+  command->attempts_max = config.retry.attempts;
+  command->first_event_index = CountHeader(message, kEventIndexHeader);
+  const auto trace = message.headers.find(kTraceparentHeader);
+  if (trace != message.headers.end() && trace->second.text() != nullptr) {
+    command->traceparent = *trace->second.text();
+  }
+  command->delivery = std::move(delivery);
+  return command;
+}
+
+}  // namespace
+
+std::uint32_t AttemptsBefore(const Message& message) {
+  return CountHeader(message, kAttemptsHeader);
+}
+
+iq_command Command::View() const {
+  iq_command view{};
+  view.struct_size = sizeof view;
+  view.attempt = attempt;
+  view.attempts_max = attempts_max;
+  view.type = Borrow(type);
+  view.id = Borrow(id);
+  view.body = Borrow(delivery.message.body);
+  view.correlation_id = Borrow(delivery.message.correlation_id);
+  view.traceparent = Borrow(traceparent);
+  constexpr std::uint64_t kMicrosecondsPerSecond = 1'000'000;
+  constexpr auto kSecondsMax =
+      static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / kMicrosecondsPerSecond;
+  const std::uint64_t timestamp_s = delivery.message.timestamp_s.value_or(0);
+  view.timestamp_us =
+      static_cast<std::int64_t>(std::min(timestamp_s, kSecondsMax) * kMicrosecondsPerSecond);
+  view.document = &payload;
+  return view;
+}
+
+Decoded Decode(Delivery delivery, const Config& config) {
+  Refusal refusal;
+  try {
+    return Read(delivery, config);
+  } catch (const RefusedAs& refused) {
+    refusal.code = refused.code;
+    refusal.reason = refused.reason;
+  } catch (const PayloadError& error) {
+    refusal.code = error.code();
+    refusal.reason = error.what();
+  }
+  refusal.id = delivery.message.message_id;
+  refusal.delivery = std::move(delivery);
+  return refusal;
+}
+
+}  // namespace iq

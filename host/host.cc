@@ -1,0 +1,120 @@
+#include "host/host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "host/base/error.h"
+#include "host/base/log.h"
+#include "host/base/outage.h"
+#include "host/plugin_watch.h"
+#include "host/suspects.h"
+#include "host/sweeper.h"
+#include "host/topology.h"
+#include "host/version.h"
+#include "host/worker.h"
+
+namespace iq {
+namespace {
+
+// Repeats `attempt` until it succeeds or `stop` is set. True when it succeeded.
+template <typename Attempt>
+bool UntilAvailable(const std::string& server, const std::atomic<bool>& stop, Attempt attempt) {
+  Outage outage(server);
+  while (!stop) {
+    try {
+      attempt();
+      outage.Ended();
+      return true;
+    } catch (const Unavailable& error) {
+      outage.Failed(error.what());
+    }
+    std::this_thread::sleep_for(outage.UntilNextAttempt());
+  }
+  return false;
+}
+
+// Room for every worker's batch.
+FlightRecorder::Size RecorderSize(const Config& config) {
+  FlightRecorder::Size size{0, 1};
+  for (const ConsumerConfig& consumer : config.consumers) {
+    size.slots += consumer.workers;
+    size.commands_max = std::max(size.commands_max, consumer.batch);
+  }
+  return size;
+}
+
+}  // namespace
+
+Drivers Drivers::Open(const Config& config) {
+  return {OpenBroker(config.broker.url, "iq"), OpenStore(config.store.url),
+          OpenLocks(config.locks.url, config.locks.lease)};
+}
+
+Host::Host(Config config) : Host(config, Drivers::Open(config), std::chrono::system_clock::now) {}
+
+Host::Host(Config config, Drivers drivers, WallClock clock)
+    : config_(std::move(config)),
+      plugins_(config_.plugins, PluginDirectory::Use::kServe),
+      drivers_(std::move(drivers)),
+      clock_(std::move(clock)),
+      recorder_(config_.plugins.flight_recorder, RecorderSize(config_)) {
+  if (plugins_.routes()->types.empty()) {
+    throw UsageError(
+        fmt::format("plugins.directory: no plugin in {} can serve", config_.plugins.directory));
+  }
+}
+
+Host::~Host() { Drain(); }
+
+void Host::Start(const std::atomic<bool>& stop) {
+  CheckMigrated(stop);
+  Declare(stop);
+  if (stop) return;
+  // The one that took its place says at once what a process has died of.
+  Suspects suspects(recorder_.folder());
+  suspects.TakeOver();
+  suspects.Prune();
+  watchdog_.emplace(recorder_, config_.limits.deadline);
+  for (const ConsumerConfig& consumer : config_.consumers) {
+    for (std::uint32_t i = 0; i < consumer.workers; ++i) {
+      threads_.emplace_back([this, &consumer] {
+        Worker({config_, consumer, plugins_, *drivers_.broker, *drivers_.store, *drivers_.locks,
+                clock_, &recorder_})
+            .Run(draining_);
+      });
+    }
+  }
+  threads_.emplace_back(
+      [this] { Sweeper(config_, *drivers_.broker, *drivers_.store).Run(draining_); });
+  threads_.emplace_back([this] { PluginWatch(plugins_).Run(draining_); });
+  log::Info(
+      fmt::format("iq {} is ready: {} command types", kVersion, plugins_.routes()->types.size()));
+}
+
+void Host::CheckMigrated(const std::atomic<bool>& stop) const {
+  const auto session = drivers_.store->Open(config_.limits.deadline);
+  UntilAvailable(drivers_.store->name(), stop, [&] {
+    try {
+      session->journal().Check();
+    } catch (const StoreError& error) {
+      throw UsageError(fmt::format("{}: the journal cannot be read ({}); run `iq migrate` first",
+                                   drivers_.store->name(), error.what()));
+    }
+  });
+}
+
+void Host::Declare(const std::atomic<bool>& stop) const {
+  const Topology topology = MakeTopology(config_);
+  UntilAvailable(drivers_.broker->name(), stop, [&] { drivers_.broker->Declare(topology); });
+}
+
+void Host::Drain() {
+  draining_ = true;
+  recorder_.NoteStopping();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  watchdog_.reset();
+}
+
+}  // namespace iq

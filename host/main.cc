@@ -1,0 +1,54 @@
+// Arguments in, exit status out: 0 done, 1 the work failed, 2 wrong usage or configuration.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "host/base/error.h"
+#include "host/broker/broker.h"
+#include "host/cli/verbs.h"
+#include "host/store/store.h"
+#include "host/version.h"
+
+namespace iq::cli {
+namespace {
+
+int Main(int argc, char** argv) {
+  CLI::App app{"iq: carries out typed commands from a queue with plugins", "iq"};
+  app.set_version_flag("--version", std::string(kVersion));
+  app.require_subcommand(1);
+  Invocation invocation;
+  for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
+                         AddDead, AddExplain, AddDoctor, AddConfig, AddProbePlugin}) {
+    add(app, invocation);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  try {
+    return invocation.work();
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "iq: {}\n", error.what());
+    return kUsage;
+  } catch (const TopologyMismatch& error) {
+    fmt::print(stderr, "iq: {}\n", error.what());
+    return kUsage;
+  } catch (const Unavailable& error) {
+    fmt::print(stderr, "iq: {}; `iq doctor` looks at every server\n", error.what());
+    return kFailed;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "iq: {}\n", error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace
+}  // namespace iq::cli
+
+int main(int argc, char** argv) {
+  // A closed connection is an error to be read, not a reason to die.
+  std::signal(SIGPIPE, SIG_IGN);
+  return iq::cli::Main(argc, argv);
+}

@@ -1,0 +1,126 @@
+#include "host/settlement.h"
+
+#include <utility>
+
+#include "host/base/log.h"
+
+namespace iq {
+
+Settlement::Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience)
+    : consumer_(consumer), publisher_(publisher), patience_(patience) {}
+
+void Settlement::Received(const Delivery& delivery) {
+  if (delivery.epoch != epoch_) {
+    epoch_ = delivery.epoch;
+    unsettled_.clear();
+    completed_.clear();
+  }
+  unsettled_.insert(delivery.tag);
+}
+
+void Settlement::Settle(const Delivery& delivery, std::int64_t batch,
+                        std::vector<Outgoing> messages, bool sweepable) {
+  const PendingId id = ++last_id_;
+  Pending& pending = pending_[id];
+  pending = {delivery.epoch, delivery.tag, batch, sweepable, {}, Clock::now()};
+  if (batch != 0) ++open_batches_[batch];
+  for (Outgoing& out : messages) {
+    const auto number =
+        publisher_.Publish(std::move(out.address), std::move(out.message), out.routing);
+    pending.unconfirmed.insert(number);
+    by_number_[number] = id;
+  }
+  if (pending.unconfirmed.empty()) Complete(id);
+}
+
+void Settlement::Requeue(const Delivery& delivery) {
+  consumer_.Requeue(delivery.epoch, delivery.tag);
+  if (delivery.epoch == epoch_) unsettled_.erase(delivery.tag);
+}
+
+bool Settlement::Collect(std::chrono::milliseconds wait) {
+  const auto confirmed = publisher_.Collect(wait);
+  if (!confirmed.empty()) NoteBlocked(false);
+  for (const Publisher::Number number : confirmed) {
+    const auto found = by_number_.find(number);
+    if (found == by_number_.end()) continue;
+    const PendingId id = found->second;
+    by_number_.erase(found);
+    Pending& pending = pending_.at(id);
+    pending.unconfirmed.erase(number);
+    if (pending.unconfirmed.empty()) Complete(id);
+  }
+  const bool left = LeaveToSweeper();
+  if (left) NoteBlocked(true);
+  AckCompleted();
+  return left;
+}
+
+void Settlement::Complete(PendingId id) {
+  const auto found = pending_.find(id);
+  const Pending& pending = found->second;
+  if (pending.batch != 0) {
+    const auto batch = open_batches_.find(pending.batch);
+    if (batch != open_batches_.end() && --batch->second == 0) open_batches_.erase(batch);
+  }
+  if (pending.epoch == epoch_) completed_.insert(pending.tag);
+  pending_.erase(found);
+}
+
+bool Settlement::LeaveToSweeper() {
+  bool left = false;
+  const auto latest = Clock::now() - patience_;
+  for (auto next = pending_.begin(); next != pending_.end();) {
+    const auto& [id, pending] = *next++;
+    if (pending.since > latest) break;
+    if (!pending.sweepable) continue;
+    for (const Publisher::Number number : pending.unconfirmed) {
+      publisher_.Forget(number);
+      by_number_.erase(number);
+    }
+    Complete(id);
+    left = true;
+  }
+  return left;
+}
+
+void Settlement::NoteBlocked(bool blocked) {
+  if (blocked == blocked_) return;
+  blocked_ = blocked;
+  if (blocked) {
+    log::Warn(
+        "publishing has been blocked for longer than broker.publish_patience: committed commands "
+        "are acked, their events follow later");
+  } else {
+    log::Info("publishing is no longer blocked");
+  }
+}
+
+// One multiple ack for the run of completed tags that begins at the first unsettled one, single
+// acks for those behind a gap: a multiple ack covers everything before it.
+void Settlement::AckCompleted() {
+  if (completed_.empty()) return;
+  std::optional<std::uint64_t> run_end;
+  while (!completed_.empty() && *completed_.begin() == *unsettled_.begin()) {
+    run_end = *completed_.begin();
+    completed_.erase(completed_.begin());
+    unsettled_.erase(unsettled_.begin());
+  }
+  if (run_end) consumer_.Ack(epoch_, *run_end, /*multiple=*/true);
+  for (const std::uint64_t tag : completed_) {
+    consumer_.Ack(epoch_, tag, /*multiple=*/false);
+    unsettled_.erase(tag);
+  }
+  completed_.clear();
+}
+
+std::int64_t Settlement::ConfirmedBatch(std::int64_t last) const {
+  return open_batches_.empty() ? last : open_batches_.begin()->first - 1;
+}
+
+void Settlement::ForgetBatches() {
+  open_batches_.clear();
+  for (auto& [id, pending] : pending_) pending.batch = 0;
+}
+
+}  // namespace iq

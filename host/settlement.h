@@ -1,0 +1,83 @@
+// When a delivery may be acked: once everything that its outcome sends out is confirmed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "host/broker/broker.h"
+#include "host/outgoing.h"
+
+namespace iq {
+
+// Not thread-safe: one per worker.
+class Settlement {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // Both must outlive this object. `patience` is how long a committed command's events may stay
+  // unconfirmed before its delivery is acked all the same and they are left to the sweeper.
+  Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience);
+
+  // A delivery was received: it holds back a multiple ack until it is settled.
+  void Received(const Delivery& delivery);
+
+  // Publishes `messages`, and acks the delivery when all are confirmed. `batch` is the transaction
+  // that recorded its outcome, 0 when none did: only a recorded outcome may be left to the sweeper.
+  void Settle(const Delivery& delivery, std::int64_t batch, std::vector<Outgoing> messages,
+              bool sweepable);
+
+  // Gives the delivery back to the queue.
+  void Requeue(const Delivery& delivery);
+
+  // Reads confirms, for at most `wait`, and acks what they complete. True when events were left to
+  // the sweeper: from then on the worker needs a new identity.
+  bool Collect(std::chrono::milliseconds wait);
+
+  // The last transaction such that it and all before it are confirmed, given the last committed
+  // one.
+  std::int64_t ConfirmedBatch(std::int64_t last) const;
+
+  // Deliveries that wait for confirms.
+  std::size_t pending() const { return pending_.size(); }
+
+  // Forgets which transactions are unconfirmed: they are written under another identity from now
+  // on.
+  void ForgetBatches();
+
+ private:
+  struct Pending {
+    std::uint64_t epoch = 0;
+    std::uint64_t tag = 0;
+    std::int64_t batch = 0;
+    bool sweepable = false;
+    std::set<Publisher::Number> unconfirmed;
+    Clock::time_point since;
+  };
+  using PendingId = std::uint64_t;
+
+  void Complete(PendingId id);
+  bool LeaveToSweeper();
+  // Logs when a blockage begins and when it ends.
+  void NoteBlocked(bool blocked);
+  void AckCompleted();
+
+  Consumer& consumer_;
+  Publisher& publisher_;
+  std::chrono::milliseconds patience_;
+  PendingId last_id_ = 0;
+  std::map<PendingId, Pending> pending_;  // In order of settling, so the oldest is first.
+  std::unordered_map<Publisher::Number, PendingId> by_number_;
+  std::map<std::int64_t, std::size_t> open_batches_;  // Deliveries that wait, by transaction.
+  std::uint64_t epoch_ = 0;
+  std::set<std::uint64_t> unsettled_;  // Tags of `epoch_` that were received and not acked.
+  std::set<std::uint64_t> completed_;  // Those of them that may be.
+  bool blocked_ = false;  // Events were left to the sweeper, and no confirm came since.
+};
+
+}  // namespace iq

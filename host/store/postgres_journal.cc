@@ -1,0 +1,158 @@
+#include "host/store/postgres_journal.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "host/store/table_rows.h"
+#include "host/store/values.h"
+
+namespace iq {
+namespace {
+
+constexpr const char* kColumns =
+    "message_id::text, command_id, outcome, code, reason, events::text, "
+    "encode(payload_hash, 'hex'), correlation_id, traceparent";
+
+std::vector<iq_str> Borrow(std::span<const std::string> texts) {
+  std::vector<iq_str> borrowed;
+  borrowed.reserve(texts.size());
+  for (const std::string& text : texts) borrowed.push_back({text.data(), text.size()});
+  return borrowed;
+}
+
+// One member of all rows: the array that a column is inserted from.
+std::vector<iq_str> Borrow(std::span<const NewJournalRow> rows,
+                           std::string NewJournalRow::*member) {
+  std::vector<iq_str> borrowed;
+  borrowed.reserve(rows.size());
+  for (const NewJournalRow& row : rows) {
+    borrowed.push_back({(row.*member).data(), (row.*member).size()});
+  }
+  return borrowed;
+}
+
+}  // namespace
+
+void PostgresJournal::Check() { session_.Query("SELECT 1 FROM iq.journal, iq.worker LIMIT 1", {}); }
+
+std::vector<JournalRow> PostgresJournal::Find(std::span<const std::string> uuids) {
+  static const std::string sql =
+      fmt::format("SELECT {} FROM iq.journal WHERE message_id = ANY($1::text[]::uuid[])", kColumns);
+  const std::vector<iq_str> borrowed = Borrow(uuids);
+  const std::array args = {ArrayValue(std::span<const iq_str>(borrowed))};
+  return ToJournalRows(session_.Query(sql, args));
+}
+
+void PostgresJournal::Insert(std::span<const NewJournalRow> rows, const std::string& worker,
+                             std::int64_t batch) {
+  using Row = NewJournalRow;
+  constexpr std::array<std::string Row::*, 11> kTexts{
+      &Row::uuid,   &Row::command_id,     &Row::type,       &Row::outcome,
+      &Row::code,   &Row::reason,         &Row::events,     &Row::payload_hash,
+      &Row::plugin, &Row::correlation_id, &Row::traceparent};
+  std::array<std::vector<iq_str>, kTexts.size()> texts;
+  std::vector<iq_value> args;
+  args.reserve(kTexts.size() + 3);
+  for (std::size_t i = 0; i < kTexts.size(); ++i) {
+    texts[i] = Borrow(rows, kTexts[i]);
+    args.push_back(ArrayValue(std::span<const iq_str>(texts[i])));
+  }
+  std::vector<std::int64_t> attempts;
+  attempts.reserve(rows.size());
+  for (const Row& row : rows) attempts.push_back(row.attempts);
+  args.push_back(ArrayValue(std::span<const std::int64_t>(attempts)));
+  args.push_back(TextValue(worker));
+  args.push_back(Int64Value(batch));
+  session_.Execute(
+      "INSERT INTO iq.journal (message_id, command_id, type, outcome, code, reason, events, "
+      "payload_hash, plugin, correlation_id, traceparent, attempts, worker, batch) "
+      "SELECT message_id::uuid, command_id, type, outcome, nullif(code, ''), nullif(reason, ''), "
+      "events::jsonb, decode(payload_hash, 'hex'), plugin, nullif(correlation_id, ''), "
+      "nullif(traceparent, ''), attempts, $13::text::uuid, $14::bigint "
+      "FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], "
+      "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[]) "
+      "AS line (message_id, command_id, type, outcome, code, reason, events, payload_hash, plugin, "
+      "correlation_id, traceparent, attempts)",
+      args);
+}
+
+bool PostgresJournal::IsRepeat(const StoreError& error) const {
+  return error.kind() == StoreError::Kind::kDuplicate && error.constraint() == "journal_pkey";
+}
+
+void PostgresJournal::NoteProgress(const WorkerRow& worker, bool in_transaction) {
+  constexpr std::string_view kSql =
+      "INSERT INTO iq.worker AS w (id, confirmed, confirmed_at, seen_at, host, pid) "
+      "VALUES ($1::text::uuid, $2::bigint, now(), now(), $4::text, $5::int) "
+      "ON CONFLICT (id) DO UPDATE SET confirmed = excluded.confirmed, seen_at = excluded.seen_at, "
+      "confirmed_at = CASE WHEN $3::boolean THEN excluded.confirmed_at ELSE w.confirmed_at END";
+  const std::array args = {TextValue(worker.id), Int64Value(worker.confirmed),
+                           BoolValue(worker.bounds_unconfirmed), TextValue(worker.host),
+                           Int64Value(worker.pid)};
+  if (in_transaction) {
+    session_.Execute(kSql, args);
+  } else {
+    session_.Query(kSql, args);
+  }
+}
+
+std::optional<SilentWorker> PostgresJournal::ClaimSilentWorker(std::chrono::milliseconds silence) {
+  const std::array args = {Int64Value(silence.count())};
+  return ToSilentWorker(session_.Query(
+      "UPDATE iq.worker SET seen_at = now() WHERE id = (SELECT id FROM iq.worker "
+      "WHERE seen_at < now() - $1::bigint * interval '1 millisecond' "
+      "ORDER BY seen_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id::text, confirmed, "
+      "seen_at::text",
+      args));
+}
+
+std::vector<JournalRow> PostgresJournal::Unconfirmed(const SilentWorker& worker,
+                                                     const std::string& after_uuid,
+                                                     std::int64_t limit) {
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM iq.journal WHERE worker = $1::text::uuid AND batch > $2::bigint "
+      "AND committed_at >= (SELECT confirmed_at - interval '1 minute' FROM iq.worker "
+      "WHERE id = $1::text::uuid) "
+      "AND events <> '[]' AND message_id > $3::text::uuid ORDER BY message_id LIMIT $4::bigint",
+      kColumns);
+  const std::array args = {TextValue(worker.id), Int64Value(worker.confirmed),
+                           TextValue(after_uuid), Int64Value(limit)};
+  return ToJournalRows(session_.Query(sql, args));
+}
+
+void PostgresJournal::RemoveSilentWorker(const SilentWorker& worker) {
+  const std::array args = {TextValue(worker.id), TextValue(worker.seen_at)};
+  session_.Query(
+      "DELETE FROM iq.worker WHERE id = $1::text::uuid AND seen_at = $2::text::timestamptz", args);
+}
+
+void PostgresJournal::RemoveWorker(const std::string& id) {
+  const std::array args = {TextValue(id)};
+  session_.Query("DELETE FROM iq.worker WHERE id = $1::text::uuid", args);
+}
+
+std::int64_t PostgresJournal::Prune(std::chrono::milliseconds keep, std::int64_t limit) {
+  const std::array args = {Int64Value(keep.count()), Int64Value(limit)};
+  const Rows rows = session_.Query(
+      "WITH old AS (SELECT message_id FROM iq.journal "
+      "WHERE committed_at < now() - $1::bigint * interval '1 millisecond' "
+      "ORDER BY committed_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED), "
+      "gone AS (DELETE FROM iq.journal WHERE message_id IN (SELECT message_id FROM old) RETURNING "
+      "1) "
+      "SELECT count(*) FROM gone",
+      args);
+  return rows.At(0, 0).u.i64;
+}
+
+bool PostgresJournal::RemoveRejected(const std::string& uuid) {
+  const std::array args = {TextValue(uuid)};
+  return session_
+             .Query(
+                 "DELETE FROM iq.journal WHERE message_id = $1::text::uuid AND outcome = "
+                 "'rejected' RETURNING 1",
+                 args)
+             .size() == 1;
+}
+
+}  // namespace iq

@@ -1,0 +1,137 @@
+#include "host/store/sqlite_journal.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+
+#include "host/base/rfc3339.h"
+#include "host/store/table_rows.h"
+#include "host/store/values.h"
+
+namespace iq {
+namespace {
+
+constexpr const char* kColumns =
+    "message_id, command_id, outcome, code, reason, events, payload_hash, correlation_id, "
+    "traceparent";
+
+std::string Ago(std::chrono::milliseconds age) {
+  return Rfc3339(std::chrono::system_clock::now() - age);
+}
+
+// UUIDs need no escapes.
+std::string JsonArray(std::span<const std::string> uuids) {
+  std::string array = "[";
+  for (const std::string& uuid : uuids) {
+    if (array.size() > 1) array += ',';
+    array += '"' + uuid + '"';
+  }
+  return array + ']';
+}
+
+}  // namespace
+
+void SqliteJournal::Check() { session_.Query("SELECT 1 FROM iq_journal, iq_worker LIMIT 1", {}); }
+
+std::vector<JournalRow> SqliteJournal::Find(std::span<const std::string> uuids) {
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM iq_journal WHERE message_id IN (SELECT value FROM json_each($1))", kColumns);
+  const std::string array = JsonArray(uuids);
+  const std::array args = {TextValue(array)};
+  return ToJournalRows(session_.Query(sql, args));
+}
+
+void SqliteJournal::Insert(std::span<const NewJournalRow> rows, const std::string& worker,
+                           std::int64_t batch) {
+  constexpr std::string_view kSql =
+      "INSERT INTO iq_journal (message_id, command_id, type, outcome, code, reason, events, "
+      "payload_hash, plugin, correlation_id, traceparent, attempts, worker, batch, committed_at) "
+      "VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, $8, $9, nullif($10, ''), "
+      "nullif($11, ''), $12, $13, $14, now())";
+  for (const NewJournalRow& row : rows) {
+    const std::array args = {TextValue(row.uuid),        TextValue(row.command_id),
+                             TextValue(row.type),        TextValue(row.outcome),
+                             TextValue(row.code),        TextValue(row.reason),
+                             TextValue(row.events),      TextValue(row.payload_hash),
+                             TextValue(row.plugin),      TextValue(row.correlation_id),
+                             TextValue(row.traceparent), Int64Value(row.attempts),
+                             TextValue(worker),          Int64Value(batch)};
+    session_.Execute(kSql, args);
+  }
+}
+
+bool SqliteJournal::IsRepeat(const StoreError& error) const {
+  return error.kind() == StoreError::Kind::kDuplicate && error.constraint() == "iq_journal_pkey";
+}
+
+void SqliteJournal::NoteProgress(const WorkerRow& worker, bool in_transaction) {
+  constexpr std::string_view kSql =
+      "INSERT INTO iq_worker AS w (id, confirmed, confirmed_at, seen_at, host, pid) "
+      "VALUES ($1, $2, now(), now(), $4, $5) "
+      "ON CONFLICT (id) DO UPDATE SET confirmed = excluded.confirmed, seen_at = excluded.seen_at, "
+      "confirmed_at = CASE WHEN $3 THEN excluded.confirmed_at ELSE w.confirmed_at END";
+  const std::array args = {TextValue(worker.id), Int64Value(worker.confirmed),
+                           BoolValue(worker.bounds_unconfirmed), TextValue(worker.host),
+                           Int64Value(worker.pid)};
+  if (in_transaction) {
+    session_.Execute(kSql, args);
+  } else {
+    session_.Query(kSql, args);
+  }
+}
+
+std::optional<SilentWorker> SqliteJournal::ClaimSilentWorker(std::chrono::milliseconds silence) {
+  const std::string since = Ago(silence);
+  const std::array args = {TextValue(since)};
+  return ToSilentWorker(session_.Query(
+      "UPDATE iq_worker SET seen_at = now() WHERE id = (SELECT id FROM iq_worker "
+      "WHERE seen_at < $1 ORDER BY seen_at LIMIT 1) RETURNING id, confirmed, seen_at",
+      args));
+}
+
+std::vector<JournalRow> SqliteJournal::Unconfirmed(const SilentWorker& worker,
+                                                   const std::string& after_uuid,
+                                                   std::int64_t limit) {
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM iq_journal WHERE worker = $1 AND batch > $2 "
+      "AND committed_at >= (SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', confirmed_at, '-1 minute') "
+      "FROM iq_worker WHERE id = $1) "
+      "AND events <> '[]' AND message_id > $3 ORDER BY message_id LIMIT $4",
+      kColumns);
+  const std::array args = {TextValue(worker.id), Int64Value(worker.confirmed),
+                           TextValue(after_uuid), Int64Value(limit)};
+  return ToJournalRows(session_.Query(sql, args));
+}
+
+void SqliteJournal::RemoveSilentWorker(const SilentWorker& worker) {
+  const std::array args = {TextValue(worker.id), TextValue(worker.seen_at)};
+  session_.Query("DELETE FROM iq_worker WHERE id = $1 AND seen_at = $2", args);
+}
+
+void SqliteJournal::RemoveWorker(const std::string& id) {
+  const std::array args = {TextValue(id)};
+  session_.Query("DELETE FROM iq_worker WHERE id = $1", args);
+}
+
+std::int64_t SqliteJournal::Prune(std::chrono::milliseconds keep, std::int64_t limit) {
+  const std::string before = Ago(keep);
+  const std::array args = {TextValue(before), Int64Value(limit)};
+  const Rows rows = session_.Query(
+      "DELETE FROM iq_journal WHERE message_id IN (SELECT message_id FROM iq_journal "
+      "WHERE committed_at < $1 ORDER BY committed_at LIMIT $2) RETURNING 1",
+      args);
+  return static_cast<std::int64_t>(rows.size());
+}
+
+bool SqliteJournal::RemoveRejected(const std::string& uuid) {
+  const std::array args = {TextValue(uuid)};
+  return session_
+             .Query(
+                 "DELETE FROM iq_journal WHERE message_id = $1 AND outcome = 'rejected' "
+                 "RETURNING 1",
+                 args)
+             .size() == 1;
+}
+
+}  // namespace iq

@@ -1,0 +1,478 @@
+#include "host/worker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "host/base/log.h"
+#include "host/outgoing.h"
+
+namespace iq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long an idle worker waits for a delivery before it looks after everything else.
+constexpr auto kIdleWait = 100ms;
+// How long it waits for confirms before it looks for deliveries again.
+constexpr auto kConfirmWait = 5ms;
+// How long others wait with a suspect for that.
+constexpr auto kSettleWait = 1s;
+// How long an ack may take to get through: a quorum queue forgets late ones of a channel that ends.
+constexpr auto kAckGrace = 2s;
+constexpr auto kPruneEvery = 60s;
+// How soon a taken lock is asked for again.
+constexpr auto kLockedWait = 5ms;
+constexpr auto kPauseMin = 20ms;
+constexpr auto kPauseStep = 100ms;
+constexpr auto kJournalPause = 2s;
+// An idle worker says that it lives this many times within events.sweep_after.
+constexpr int kProgressNotesPerSilence = 4;
+
+log::About About(const Item& item) { return {item.command->id, item.command->type, item.plugin}; }
+
+std::uint64_t CountWithoutId() {
+  static std::atomic<std::uint64_t> count{0};
+  return ++count;
+}
+
+bool Share(const LockKeys& keys, const std::set<std::string_view>& others) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const std::string& key) { return others.contains(key); });
+}
+
+Verdict Crashed(const Suspicion& suspicion) {
+  Verdict verdict = Verdict::Of(
+      Outcome::kFailed, "crashed",
+      fmt::format(
+          "{} processes died with it in a plugin's hands, the last one (pid {}) in {} of {}",
+          suspicion.deaths, suspicion.pid, suspicion.call, suspicion.plugin));
+  verdict.final = true;
+  return verdict;
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerSurroundings& surroundings)
+    : config_(surroundings.config),
+      consumer_config_(surroundings.consumer),
+      recorder_(surroundings.recorder),
+      suspects_(recorder_ == nullptr ? std::string() : recorder_->folder()),
+      bus_(surroundings.plugins, surroundings.config.limits, surroundings.clock,
+           recorder_ == nullptr ? nullptr : &recorder_->Claim()),
+      session_(surroundings.store.Open(surroundings.config.limits.deadline)),
+      locks_(surroundings.locks.Open()),
+      publisher_(surroundings.broker.OpenPublisher()),
+      consumer_(surroundings.broker.Consume(
+          surroundings.consumer.queue, static_cast<std::uint16_t>(surroundings.consumer.prefetch))),
+      settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience),
+      journal_(*session_),
+      batch_(bus_, *session_, journal_, *locks_, identity_, surroundings.store.takes_arrays(),
+             surroundings.config.locks.lease / 3) {}
+
+void Worker::Run(const std::atomic<bool>& stop) {
+  while (!stop) Turn();
+  Drain();
+}
+
+void Worker::Turn() {
+  Collect(0ms);
+  Receive();
+  TidySuspects();
+  DropStale();
+  if (Clock::now() < paused_until_) return;
+  try {
+    // First, or a worker that has been waiting for the lock server would pass for dead.
+    NoteProgressWhenIdle();
+    RunInHand();
+  } catch (const CommitUnknown& error) {
+    // The rows of that transaction may or may not stand. The commands stay in hand and meet their
+    // own rows if they do; which of those are unconfirmed can no longer be told by number. What was
+    // decided before goes out under the name that its rows bear.
+    SettleDecided();
+    TakeNewIdentity();
+    Pause(error.what());
+  } catch (const Unavailable& error) {
+    Pause(error.what());
+  } catch (const StoreError& error) {
+    log::Error(
+        fmt::format("the journal cannot be used: {}; is `iq migrate` done, and may the "
+                    "database's user read and write schema iq?",
+                    error.what()));
+    paused_until_ = Clock::now() + kJournalPause;
+  } catch (const LeaseLost& error) {
+    log::Warn(fmt::format("{}: rolled back, to be run again", error.what()));
+  }
+  ReleaseLocks();
+  SettleDecided();
+}
+
+// Waits where there is nothing to do, in the place that will have news first.
+void Worker::Receive() {
+  const bool paused = Clock::now() < paused_until_;
+  const std::size_t room =
+      consumer_config_.prefetch - std::min<std::size_t>(in_hand_.size(), consumer_config_.prefetch);
+  const std::size_t wanted = paused ? 0 : std::min<std::size_t>(consumer_config_.batch, room);
+  std::chrono::milliseconds wait = 0ms;
+  if (paused) {
+    wait = kPauseStep;
+  } else if (waiting_for_locks_) {
+    wait = kLockedWait;
+  } else if (in_hand_.empty() && settlement_.pending() == 0) {
+    wait = kIdleWait;
+  }
+  std::vector<Delivery> deliveries = consumer_->Receive(wanted, wait);
+  // Not before the wait: what has arrived may be of a type that has just been dropped in.
+  bus_.FollowRoutes();
+  if (deliveries.empty() && in_hand_.empty() && settlement_.pending() != 0) Collect(kConfirmWait);
+  if (std::any_of(deliveries.begin(), deliveries.end(),
+                  [](const Delivery& delivery) { return delivery.redelivered; })) {
+    suspects_.TakeOver();
+  }
+  for (Delivery& delivery : deliveries) Take(std::move(delivery));
+}
+
+void Worker::Take(Delivery delivery) {
+  settlement_.Received(delivery);
+  Decoded decoded = Decode(std::move(delivery), config_);
+  if (auto* refusal = std::get_if<Refusal>(&decoded)) {
+    SettleRefused(std::move(*refusal));
+    return;
+  }
+  InHand taken;
+  taken.item.command = std::move(std::get<std::unique_ptr<Command>>(decoded));
+  Admit(taken);
+  if (!taken.item.command->has_id) {
+    log::Debug(
+        fmt::format("a command without an id, the {}. of this process: it cannot be de-duplicated",
+                    CountWithoutId()),
+        About(taken.item));
+  }
+  in_hand_.push_back(std::move(taken));
+}
+
+void Worker::Admit(InHand& taken) {
+  Command& command = *taken.item.command;
+  if (command.delivery.redelivered) suspects_.AwaitOthers(command);
+  taken.suspicion = suspects_.Find(command);
+  if (taken.suspicion && taken.suspicion->convicted()) {
+    taken.item.plugin = taken.suspicion->plugin;  // Not called again, not even to plan.
+    return;
+  }
+  const auto pass = EnterGate(taken.suspicion.has_value());
+  taken.item.verdict = bus_.Admit(command);
+  taken.item.plugin = Bus::PluginLabel(command);
+}
+
+// What came over a channel that is gone comes again.
+void Worker::DropStale() {
+  const std::uint64_t epoch = consumer_->epoch();
+  std::erase_if(in_hand_, [&](const InHand& each) {
+    return !each.item.verdict && each.item.command->delivery.epoch != epoch;
+  });
+}
+
+// While a suspect is in a plugin's hands, no other command of this process is: should the process
+// die, it will be known of what.
+std::unique_ptr<RunGate::Pass> Worker::EnterGate(bool alone) const {
+  if (recorder_ == nullptr) return nullptr;
+  return std::make_unique<RunGate::Pass>(
+      recorder_->gate(), alone ? RunGate::Company::kAlone : RunGate::Company::kOthers);
+}
+
+// The next commands to run, in order of arrival: of two with a common key or id, a later one never
+// passes an earlier one that has to wait. A suspect is the only one.
+std::vector<Worker::InHand*> Worker::Candidates() {
+  std::vector<InHand*> candidates;
+  InHand* suspect = nullptr;
+  std::set<std::string_view> ids;
+  std::set<std::string_view> candidate_keys;
+  std::set<std::string_view> waiting_keys;
+  for (InHand& each : in_hand_) {
+    if (each.item.verdict) continue;
+    if (candidates.size() == consumer_config_.batch) break;
+    const Command& command = *each.item.command;
+    const bool behind = Share(command.keys, waiting_keys) || !ids.insert(command.uuid).second;
+    if (!behind && !each.suspicion) {
+      candidates.push_back(&each);
+      candidate_keys.insert(command.keys.begin(), command.keys.end());
+      continue;
+    }
+    if (!behind && suspect == nullptr && !Share(command.keys, candidate_keys)) suspect = &each;
+    waiting_keys.insert(command.keys.begin(), command.keys.end());
+  }
+  return TakeTurns(suspect, std::move(candidates));
+}
+
+// A suspect, or `others`. Before a suspect runs, and after, what has been decided is settled: it
+// would come again if the next one did its worst. Where that takes long, others go on.
+std::vector<Worker::InHand*> Worker::TakeTurns(InHand* suspect, std::vector<InHand*> others) {
+  const bool suspects_turn = suspect != nullptr && (others.empty() || !suspect_was_last_);
+  if ((suspects_turn || suspect_settling_) && settlement_.pending() != 0) {
+    if (settling_since_ == Clock::time_point{}) settling_since_ = Clock::now();
+    if (!others.empty() && Clock::now() - settling_since_ > kSettleWait) return others;
+    Collect(kConfirmWait);
+    return {};
+  }
+  settling_since_ = {};
+  suspect_was_last_ = suspects_turn;
+  if (suspects_turn) return {suspect};
+  return others;
+}
+
+// Those of `candidates` that may run now.
+std::vector<Worker::InHand*> Worker::TakeLocks(const std::vector<InHand*>& candidates) {
+  std::vector<LockKeys> sets;
+  sets.reserve(candidates.size());
+  for (const InHand* each : candidates) sets.push_back(each->item.command->keys);
+  locks_held_ = true;
+  const std::vector<bool> taken = locks_->TryAcquire(sets);
+  std::vector<InHand*> ready;
+  std::set<std::string_view> waiting_keys;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    InHand& each = *candidates[i];
+    const LockKeys& keys = each.item.command->keys;
+    const bool behind = Share(keys, waiting_keys);
+    if (taken[i]) {
+      each.busy_since = {};  // Or GiveUpWaiting would give up what is about to run.
+    } else if (each.busy_since == Clock::time_point{}) {
+      each.busy_since = Clock::now();
+    }
+    if (taken[i] && !behind) {
+      ready.push_back(&each);
+    } else {
+      waiting_keys.insert(keys.begin(), keys.end());
+    }
+  }
+  return ready;
+}
+
+void Worker::RunInHand() {
+  const std::vector<InHand*> candidates = Candidates();
+  waiting_for_locks_ = false;
+  if (candidates.empty()) return;
+  // Before the locks: no lease shall end while it waits.
+  const auto pass = EnterGate(candidates.front()->suspicion.has_value());
+  const std::vector<InHand*> ready = TakeLocks(candidates);
+  waiting_for_locks_ = ready.empty();
+  GiveUpWaiting();
+  if (ready.empty()) return;
+
+  std::vector<Item*> items;
+  items.reserve(ready.size());
+  for (InHand* each : ready) items.push_back(&each->item);
+  RecallRepeats(items);
+  std::erase_if(items, [](const Item* item) { return item->verdict.has_value(); });
+  if (items.empty()) return;
+  if (const auto& suspicion = ready.front()->suspicion; suspicion && suspicion->convicted()) {
+    items.front()->command->attempt += suspicion->deaths - 1;
+    items.front()->verdict = Crashed(*suspicion);
+    return;
+  }
+  identity_.confirmed = settlement_.ConfirmedBatch(identity_.batch);
+  batch_.Run(items);
+  const bool any_recorded =
+      std::any_of(items.begin(), items.end(), [](const Item* item) { return item->batch != 0; });
+  if (any_recorded) progress_noted_at_ = Clock::now();
+}
+
+// Commands that are in the journal already have their verdict. A short cut: a copy that commits
+// elsewhere between this and our own insert is met there.
+void Worker::RecallRepeats(std::span<Item* const> items) {
+  std::vector<std::string> uuids;
+  for (const Item* item : items) {
+    if (item->command->has_id) uuids.push_back(item->command->uuid);
+  }
+  if (uuids.empty()) return;
+  const auto found = journal_.Find(uuids);
+  for (Item* item : items) {
+    const auto entry = found.find(item->command->uuid);
+    if (entry != found.end()) item->verdict = JudgeRepeat(*item->command, entry->second);
+  }
+}
+
+void Worker::GiveUpWaiting() {
+  const auto latest = Clock::now() - config_.locks.wait;
+  for (auto each = in_hand_.begin(); each != in_hand_.end();) {
+    const bool patient =
+        each->item.verdict || each->busy_since == Clock::time_point{} || each->busy_since > latest;
+    if (patient) {
+      ++each;
+      continue;
+    }
+    if (config_.locks.on_busy == LocksConfig::OnBusy::kRequeue) {
+      settlement_.Requeue(each->item.command->delivery);
+      each = in_hand_.erase(each);
+      continue;
+    }
+    const bool reject = config_.locks.on_busy == LocksConfig::OnBusy::kReject;
+    each->item.verdict = Verdict::Of(reject ? Outcome::kRejected : Outcome::kRetry, "lock_busy",
+                                     "a lock of the command was taken for longer than locks.wait");
+    each->item.verdict->final = reject;
+    ++each;
+  }
+}
+
+// A lock server that is away frees them by itself.
+void Worker::ReleaseLocks() {
+  if (!std::exchange(locks_held_, false)) return;
+  try {
+    locks_->Release();
+  } catch (const Unavailable&) {
+    return;
+  }
+}
+
+void Worker::SettleDecided() {
+  for (InHand& each : in_hand_) {
+    if (each.item.verdict) SettleVerdict(each);
+  }
+  std::erase_if(in_hand_, [](const InHand& each) { return each.item.verdict.has_value(); });
+}
+
+void Worker::SettleVerdict(const InHand& decided) {
+  const Item& item = decided.item;
+  const Delivery& delivery = item.command->delivery;
+  Verdict verdict = *item.verdict;
+  const Command& command = *item.command;
+  const bool recorded = item.batch != 0;
+  // What the journal or the lock decided says nothing of the plugin.
+  const bool ran = recorded || verdict.outcome == Outcome::kFailed;
+  if (ran && command.seat != nullptr) command.seat->plugin().trial().Note(command.uuid, verdict);
+  // The broker has the delivery back and will bring it again: a copy would make two of it.
+  if (!recorded && delivery.epoch != consumer_->epoch()) return;
+  if (verdict.outcome != Outcome::kDone) {
+    log::Write(verdict.outcome == Outcome::kFailed ? log::Level::kError : log::Level::kInfo,
+               fmt::format("{} ({}): {}; attempt {} of {}", OutcomeName(verdict.outcome),
+                           verdict.code, verdict.reason, command.attempt, command.attempts_max),
+               About(item));
+  }
+  const bool give_up = verdict.final || command.attempt >= command.attempts_max;
+  if (!give_up) {
+    std::vector<Outgoing> later;
+    later.push_back(
+        DelayedCopy(delivery.message, consumer_config_.queue, command.attempt, config_.retry));
+    settlement_.Settle(delivery, 0, std::move(later), /*sweepable=*/false);
+    return;
+  }
+  if (decided.suspicion) {
+    decided_suspects_.push_back({CrashIdentity(command)});
+    suspects_.MarkDecided(decided_suspects_.back().identity);
+    suspect_settling_ = true;
+  }
+  std::vector<Outgoing> answers = AnswersTo(delivery, item, verdict);
+  settlement_.Settle(delivery, item.batch, std::move(answers),
+                     recorded && verdict.outcome == Outcome::kDone);
+}
+
+// What a final outcome sends out.
+std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& item,
+                                        Verdict& verdict) const {
+  const Command& command = *item.command;
+  if (verdict.outcome != Outcome::kInvalid && verdict.outcome != Outcome::kDone &&
+      verdict.events.empty()) {
+    verdict.events.push_back(UnrecordedEndEvent(command, verdict));
+  }
+  std::vector<Outgoing> answers;
+  for (const Event& event : verdict.events) {
+    answers.push_back(
+        EventMessage(event, command.correlation_id(), command.traceparent, config_.events));
+  }
+  if (verdict.outcome != Outcome::kDone) {
+    answers.push_back(
+        DeadCopy(delivery.message,
+                 {verdict, command.type, item.plugin, consumer_config_.queue, command.attempt},
+                 config_.dead_letter));
+  }
+  if (!delivery.message.reply_to.empty()) {
+    answers.push_back(Reply(delivery, command.id, command.type, verdict));
+  }
+  return answers;
+}
+
+void Worker::SettleRefused(Refusal refusal) {
+  const Delivery& delivery = refusal.delivery;
+  log::Info(fmt::format("invalid ({}): {}", refusal.code, refusal.reason),
+            {refusal.id, refusal.type, {}});
+  const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
+  std::vector<Outgoing> answers;
+  answers.push_back(DeadCopy(
+      delivery.message,
+      {verdict, refusal.type, {}, consumer_config_.queue, AttemptsBefore(delivery.message) + 1},
+      config_.dead_letter));
+  if (!delivery.message.reply_to.empty()) {
+    answers.push_back(Reply(delivery, refusal.id, refusal.type, verdict));
+  }
+  settlement_.Settle(delivery, 0, std::move(answers), /*sweepable=*/false);
+}
+
+// An ack that is sent is not yet through, so suspicions are kept a little longer than that.
+void Worker::TidySuspects() {
+  const auto now = Clock::now();
+  if (now >= next_prune_) {
+    suspects_.Prune();
+    next_prune_ = now + kPruneEvery;
+  }
+  if (settlement_.pending() != 0) return;
+  suspect_settling_ = false;
+  for (auto each = decided_suspects_.begin(); each != decided_suspects_.end();) {
+    if (each->acked_at == Clock::time_point{}) each->acked_at = now;
+    const bool through = now - each->acked_at >= kAckGrace;
+    if (through) suspects_.Remove(each->identity);
+    each = through ? decided_suspects_.erase(each) : std::next(each);
+  }
+}
+
+void Worker::Collect(std::chrono::milliseconds wait) {
+  if (settlement_.Collect(wait)) TakeNewIdentity();
+}
+
+// The rows under the old name are swept once it has been silent for events.sweep_after.
+void Worker::TakeNewIdentity() {
+  identity_ = WorkerIdentity::New();
+  settlement_.ForgetBatches();
+}
+
+// Keeps the sweeper from taking an idle worker for a dead one, and its last events for unconfirmed.
+void Worker::NoteProgressWhenIdle() {
+  if (identity_.batch == 0 || settlement_.pending() != 0) return;
+  const auto now = Clock::now();
+  if (now - progress_noted_at_ < config_.events.sweep_after / kProgressNotesPerSilence) return;
+  identity_.confirmed = settlement_.ConfirmedBatch(identity_.batch);
+  journal_.NoteProgress(identity_, /*in_transaction=*/false);
+  progress_noted_at_ = now;
+}
+
+// A server is away: nothing is decided, nothing counted.
+void Worker::Pause(const std::string& reason) {
+  log::Debug(fmt::format("paused: {}", reason));
+  const auto wait = std::max({session_->UntilNextAttempt(), locks_->UntilNextAttempt(),
+                              std::chrono::milliseconds(kPauseMin)});
+  paused_until_ = Clock::now() + wait;
+  // How long a lock stayed taken cannot be told while a server is away.
+  for (InHand& each : in_hand_) each.busy_since = {};
+}
+
+void Worker::Drain() {
+  // Acks first: a quorum queue keeps those waiting that come after many of anything else, and
+  // forgets them when the channel ends.
+  const auto deadline = Clock::now() + config_.limits.shutdown;
+  while (settlement_.pending() != 0 && Clock::now() < deadline) {
+    consumer_->Receive(0, 0ms);
+    Collect(kConfirmWait);
+  }
+  consumer_->Cancel();
+  for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);
+  in_hand_.clear();
+  try {
+    identity_.confirmed = settlement_.ConfirmedBatch(identity_.batch);
+    if (settlement_.pending() == 0 && identity_.batch != 0) journal_.RemoveWorker(identity_);
+  } catch (const std::exception& error) {
+    // Its row stays, and the sweeper finds nothing to do for it.
+    log::Debug(fmt::format("could not sign off: {}", error.what()));
+  }
+}
+
+}  // namespace iq

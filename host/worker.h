@@ -1,0 +1,122 @@
+// One worker: a thread with its own connections that turns the loop of receive, decode, lock, run,
+// publish and settle.
+//
+// Killed anywhere in it, nothing is lost: what is not acked comes again, and the journal tells what
+// of it had taken effect.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <list>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/batch.h"
+#include "host/broker/broker.h"
+#include "host/bus.h"
+#include "host/config.h"
+#include "host/flight_recorder.h"
+#include "host/journal.h"
+#include "host/locks/locks.h"
+#include "host/plugin_directory.h"
+#include "host/services.h"
+#include "host/settlement.h"
+#include "host/store/store.h"
+#include "host/suspects.h"
+
+namespace iq {
+
+// Everything a worker borrows; must outlive it.
+struct WorkerSurroundings {
+  const Config& config;
+  const ConsumerConfig& consumer;
+  const PluginDirectory& plugins;
+  Broker& broker;
+  Store& store;
+  LockService& locks;
+  WallClock clock = std::chrono::system_clock::now;
+  FlightRecorder* recorder = nullptr;  // Without it no crash is traced to its command.
+};
+
+class Worker {
+ public:
+  explicit Worker(const WorkerSurroundings& surroundings);
+
+  // The loop, until `stop` is set: then it takes no more, finishes and settles the batch in hand,
+  // gives the rest back and returns. Call on the worker's own thread, once.
+  void Run(const std::atomic<bool>& stop);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // A command that is received and not decided.
+  struct InHand {
+    Item item;
+    Clock::time_point busy_since{};      // When its lock was first found taken.
+    std::optional<Suspicion> suspicion;  // A process has died with it: it runs alone.
+  };
+
+  struct DecidedSuspect {
+    std::string identity;
+    Clock::time_point acked_at{};  // When everything was first seen to be settled.
+  };
+
+  void Turn();
+  void Receive();
+  void Take(Delivery delivery);
+  void Admit(InHand& taken);
+  void DropStale();
+
+  std::unique_ptr<RunGate::Pass> EnterGate(bool alone) const;
+  std::vector<InHand*> Candidates();
+  std::vector<InHand*> TakeTurns(InHand* suspect, std::vector<InHand*> others);
+  std::vector<InHand*> TakeLocks(const std::vector<InHand*>& candidates);
+  void RecallRepeats(std::span<Item* const> items);
+  void RunInHand();
+  void ReleaseLocks();
+  void GiveUpWaiting();
+
+  void SettleDecided();
+  void SettleVerdict(const InHand& decided);
+  void SettleRefused(Refusal refusal);
+  std::vector<Outgoing> AnswersTo(const Delivery& delivery, const Item& item,
+                                  Verdict& verdict) const;
+
+  void TidySuspects();
+
+  void Collect(std::chrono::milliseconds wait);
+  void TakeNewIdentity();
+  void NoteProgressWhenIdle();
+  void Pause(const std::string& reason);
+  void Drain();
+
+  const Config& config_;
+  const ConsumerConfig& consumer_config_;
+  FlightRecorder* const recorder_;
+  Suspects suspects_;
+  Bus bus_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Locks> locks_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Consumer> consumer_;
+  Settlement settlement_;
+  Journal journal_;
+  WorkerIdentity identity_ = WorkerIdentity::New();
+  Batch batch_;
+  std::list<InHand> in_hand_;  // In order of arrival.
+  Clock::time_point paused_until_{};
+  Clock::time_point progress_noted_at_{};
+  bool waiting_for_locks_ = false;  // Nothing in hand could run in the last turn.
+  bool locks_held_ = false;
+  bool suspect_was_last_ = false;
+  Clock::time_point settling_since_{};  // That a suspect waits for it.
+  bool suspect_settling_ = false;       // One has been decided, and is not settled.
+  std::list<DecidedSuspect> decided_suspects_;
+  Clock::time_point next_prune_{};
+};
+
+}  // namespace iq

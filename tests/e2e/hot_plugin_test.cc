@@ -1,0 +1,252 @@
+// Plugins that are dropped in, replaced and taken away while a host works.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/e2e/commands.h"
+#include "tests/e2e/installation.h"
+#include "tests/e2e/load.h"
+#include "tests/e2e/plugin_folder.h"
+#include "tests/support/eventually.h"
+
+namespace iq::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPatience = 60s;
+constexpr const char* kType = "test.swap";
+constexpr std::int64_t kUser = 1;
+
+class HotPluginTest : public testing::Test {
+ protected:
+  void Start(const std::string& consumer, const std::string& retry = InstallationOptions{}.retry) {
+    InstallationOptions options;
+    options.plugins = plugins_.path();
+    options.consumer = consumer;
+    options.retry = retry;
+    iq_ = std::make_unique<Installation>(options);
+    iq_->OpenAccount(kUser, 0);
+    iq_->StartHosts();
+  }
+
+  Installation& iq() { return *iq_; }
+  fs::path Path(const std::string& name = "swap.so") const { return plugins_.path() / name; }
+
+  // Puts a test plugin there, at once and whole. `more` makes different contents of the same
+  // plugin.
+  void Put(const std::string& built, const std::string& name = "swap.so",
+           const std::string& more = "") {
+    const fs::path unfinished = Path("." + name);
+    fs::copy_file(kTestPlugins + built + ".so", unfinished);
+    std::ofstream(unfinished, std::ios::app) << more;
+    fs::rename(unfinished, Path(name));
+  }
+
+  // Lines of the log that have all of `texts`.
+  std::size_t Lines(const std::vector<std::string>& texts) {
+    std::istringstream log(iq().Log());
+    std::size_t count = 0;
+    for (std::string line; std::getline(log, line);) {
+      count += std::all_of(texts.begin(), texts.end(), [&](const std::string& text) {
+        return line.find(text) != std::string::npos;
+      });
+    }
+    return count;
+  }
+
+  bool Says(const std::vector<std::string>& texts, std::chrono::milliseconds within = kPatience) {
+    return Eventually(within, [&] { return Lines(texts) != 0; });
+  }
+
+  // Sends a command and waits for the event that says who carried it out.
+  std::string ServedBy(const std::string& type = kType) {
+    iq().SendWithId(NewId(), Body(type, kUser));
+    const auto events = iq().NextEvents(1);
+    return events.empty() ? "nobody" : json::parse(events[0].body)["data"]["version"];
+  }
+
+  // Does `mishap`, and expects one line of the log about the file with `text`, and that the version
+  // before serves on.
+  template <typename Mishap>
+  void ExpectRefused(const std::string& text, Mishap mishap) {
+    SCOPED_TRACE(text);
+    const std::vector<std::string> line{"plugin refused: " + Path().string(), text};
+    mishap();
+    EXPECT_TRUE(Says(line)) << iq().Log();
+    EXPECT_EQ(ServedBy(), "1.0.0");
+    EXPECT_EQ(Lines(line), 1U) << iq().Log();
+  }
+
+  PluginFolder plugins_;
+  std::unique_ptr<Installation> iq_;
+};
+
+TEST_F(HotPluginTest, ANewTypeIsServedWithinASecondUnderLoad) {
+  Start("workers: 2, ");
+  Load load(iq());
+  load.Publish(1500);
+  const auto dropped = Clock::now();
+  Put("swap_1");
+  ASSERT_TRUE(Says({"swap/1.0.0", "serves type test.swap"}));
+  const auto taken = Clock::now() - dropped;
+  const std::string id = NewId();
+  iq().SendWithId(id, Body(kType, kUser));
+  EXPECT_TRUE(Eventually(kPatience, [&] { return iq().Outcome(id) == "done"; })) << iq().Log();
+  EXPECT_LT(taken, 1s);
+  RecordProperty("dropped_to_served_ms", static_cast<int>(taken / 1ms));
+  EXPECT_EQ(iq().Balance(kUser), 1000);
+  ASSERT_TRUE(load.Reaches(load.published(), kPatience));
+  load.ExpectEffectsOf(load.published());
+  iq().StopHosts();
+}
+
+// Every command is carried out once, and by one generation as a whole.
+TEST_F(HotPluginTest, ReplacedFiftyTimesUnderLoadNothingIsLostOrRepeated) {
+  constexpr int kReplacements = 50;
+  Put("swap_1");
+  Start("workers: 4, batch: 16, prefetch: 32, ");
+  LoadOptions swaps;
+  swaps.type = kType;
+  // Long and contended enough for generations to change while commands are in hand.
+  swaps.details = R"({"ms":4})";
+  swaps.users = 8;
+  Load load(iq(), swaps);
+  for (int i = 1; i <= kReplacements; ++i) {
+    load.Publish(60);
+    Put(i % 2 == 0 ? "swap_1" : "swap_2", "swap.so", std::to_string(i));
+    ASSERT_TRUE(Says({fmt::format("(generation {},", i + 1), "replaces"})) << iq().Log();
+  }
+  load.ExpectEachOnce(kPatience);
+  iq().StopHosts();
+
+  std::map<std::string, std::size_t> by_version;
+  for (const auto& row :
+       iq().store().Rows("SELECT plugin, events FROM iq.journal WHERE type = 'test.swap'")) {
+    const json event = json::parse(row[1])[0];
+    const json& data = event.contains("body")
+                           ? json::parse(event["body"].get<std::string>())["data"]
+                           : event["data"];
+    const std::string version = data["version"];
+    EXPECT_EQ(row[0], "swap/" + version);
+    EXPECT_EQ(data["madeBy"], version);
+    EXPECT_EQ(data["plannedBy"], version);
+    ++by_version[version];
+  }
+  EXPECT_GT(by_version["1.0.0"], 100U);
+  EXPECT_GT(by_version["2.0.0"], 100U);
+}
+
+TEST_F(HotPluginTest, WhateverComesInItsPlaceTheOldOneServesOn) {
+  Put("swap_1");
+  Start("");
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  ExpectRefused("crashed its probe: loading it", [&] { Put("swap_crash"); });
+  ExpectRefused("making a handler for \\\"test.swap\\\" hangs", [&] { Put("swap_hang"); });
+  ExpectRefused("ABI major", [&] { Put("swap_major"); });
+  ExpectRefused("it does not export", [&] { Put("no_entry"); });
+  // In place, as cp does it: what is mapped is not this file.
+  ExpectRefused("is too short", [&] { std::ofstream(Path()) << "a shopping list\n"; });
+  ExpectRefused("truncated", [&] {
+    fs::copy_file(kTestPlugins + std::string("swap_2.so"), Path(),
+                  fs::copy_options::overwrite_existing);
+    fs::resize_file(Path(), 4096);
+  });
+  ExpectRefused("may be written by others", [&] {
+    Put("swap_2");
+    fs::permissions(Path(), fs::perms::all);
+  });
+  iq().StopHosts();
+}
+
+TEST_F(HotPluginTest, ACopyOverTheFileARenameAndALinkAreAllReplacements) {
+  Put("swap_1");
+  Start("");
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  fs::copy_file(kTestPlugins + std::string("swap_2.so"), Path(),
+                fs::copy_options::overwrite_existing);
+  ASSERT_TRUE(Says({"(generation 2,", "replaces"})) << iq().Log();
+  EXPECT_EQ(ServedBy(), "2.0.0");
+  Put("swap_1");
+  ASSERT_TRUE(Says({"(generation 3,", "replaces"})) << iq().Log();
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  fs::create_symlink(kTestPlugins + std::string("swap_2.so"), Path(".link"));
+  fs::rename(Path(".link"), Path());
+  ASSERT_TRUE(Says({"(generation 4,", "replaces"})) << iq().Log();
+  EXPECT_EQ(ServedBy(), "2.0.0");
+  iq().StopHosts();
+}
+
+TEST_F(HotPluginTest, OfTwoFilesWithOneTypeTheSecondWaitsForItsTurn) {
+  Put("swap_1");
+  Start("");
+  Put("swap_2", "second.so");
+  const std::vector<std::string> line{"plugin refused: " + Path("second.so").string(),
+                                      "is already served by " + Path().string()};
+  ASSERT_TRUE(Says(line)) << iq().Log();
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  fs::remove(Path());
+  ASSERT_TRUE(Says({"swap/2.0.0", "serves type test.swap"})) << iq().Log();
+  EXPECT_EQ(ServedBy(), "2.0.0");
+  EXPECT_EQ(Lines(line), 1U);
+  iq().StopHosts();
+}
+
+TEST_F(HotPluginTest, CommandsWhosePluginIsGoneWaitForItAndAreNotDroppedIfItStaysAway) {
+  Put("swap_1");
+  Start("", "attempts: 3, delays: [100ms, 3s]");
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  fs::remove(Path());
+  ASSERT_TRUE(Says({"is gone with its file", kType})) << iq().Log();
+  const std::string patient = NewId();
+  iq().SendWithId(patient, Body(kType, kUser));
+  ASSERT_TRUE(Says({"retry (unknown_type)", "attempt 2 of 3", patient})) << iq().Log();
+  Put("swap_2");
+  EXPECT_TRUE(Eventually(kPatience, [&] { return iq().Outcome(patient) == "done"; })) << iq().Log();
+  EXPECT_EQ(iq().Balance(kUser), 2000);
+
+  fs::remove(Path());
+  ASSERT_TRUE(Says({"swap/2.0.0", "is gone with its file"})) << iq().Log();
+  const std::string id = NewId();
+  iq().SendWithId(id, Body(kType, kUser));
+  const AmqpDelivery dead = iq().NextDead();
+  EXPECT_EQ(dead.properties.message_id, id);
+  EXPECT_EQ(dead.properties.headers.at("x-iq-code"), "unknown_type");
+  EXPECT_EQ(dead.properties.headers.at("x-iq-attempts"), "3");
+  EXPECT_EQ(iq().Balance(kUser), 2000);
+  iq().StopHosts();
+}
+
+TEST_F(HotPluginTest, AVersionThatFailsItsFirstCommandsGivesWayToTheOneBefore) {
+  Put("swap_1");
+  Start("", "attempts: 3, delays: [1500ms]");
+  for (std::int64_t user = 2; user <= 4; ++user) iq().OpenAccount(user, 0);
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  Put("swap_throw");
+  ASSERT_TRUE(Says({"swap/5.0.0", "replaces"})) << iq().Log();
+  std::vector<std::string> ids;
+  for (std::int64_t user = 2; user <= 4; ++user) {
+    ids.push_back(NewId());
+    iq().SendWithId(ids.back(), Body(kType, user));
+  }
+  ASSERT_TRUE(Says({"plugin rolled back", "swap/5.0.0", "swap/1.0.0"})) << iq().Log();
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  for (const std::string& id : ids) {
+    EXPECT_TRUE(Eventually(kPatience, [&] { return iq().Outcome(id) == "done"; })) << iq().Log();
+  }
+  EXPECT_EQ(Lines({"plugin rolled back"}), 1U);
+  EXPECT_EQ(iq().DeadCount(), 0U);
+  iq().StopHosts();
+}
+
+}  // namespace
+}  // namespace iq::test

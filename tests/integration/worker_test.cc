@@ -1,0 +1,139 @@
+// A worker on the embedded drivers, with locks that say what a test wants.
+#include "host/worker.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "host/migrations.h"
+#include "host/topology.h"
+#include "tests/support/eventually.h"
+
+namespace iq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Whether the lock may be had: asked for each set of keys.
+using LockAnswer = std::function<bool()>;
+
+class ScriptedLocks final : public Locks {
+ public:
+  explicit ScriptedLocks(const LockAnswer& answer) : answer_(answer) {}
+  std::vector<bool> TryAcquire(std::span<const LockKeys> sets) override {
+    std::vector<bool> taken;
+    taken.reserve(sets.size());
+    for (std::size_t i = 0; i < sets.size(); ++i) taken.push_back(answer_());
+    return taken;
+  }
+  bool Renew() override { return true; }
+  void Release() override {}
+  Clock::time_point expires_at() const override { return Clock::time_point::max(); }
+  std::chrono::milliseconds UntilNextAttempt() const override { return 0ms; }
+
+ private:
+  const LockAnswer& answer_;
+};
+
+class ScriptedLockService final : public LockService {
+ public:
+  explicit ScriptedLockService(LockAnswer answer) : answer_(std::move(answer)) {}
+  std::string name() const override { return "scripted locks"; }
+  std::unique_ptr<Locks> Open() override { return std::make_unique<ScriptedLocks>(answer_); }
+
+ private:
+  LockAnswer answer_;
+};
+
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() {
+    std::string pattern = "/tmp/iq-worker-XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    config_.broker.url = "sqlite:" + (directory_ / "iq.db").string();
+    config_.store.url = config_.broker.url;
+    config_.locks.wait = 50ms;
+    config_.plugins.directory = IQ_BINARY_DIR "/plugins";
+    broker_ = OpenBroker(config_.broker.url, "test");
+    store_ = OpenStore(config_.store.url);
+    session_ = store_->Open(10s);
+    Apply(*session_, IQ_SOURCE_DIR "/sql", store_->dialect(), [](const Migration&) {});
+    session_->RunScript("INSERT INTO balance (user_id, sum) VALUES (2, 0)");
+    broker_->Declare(MakeTopology(config_));
+    publisher_ = broker_->OpenPublisher();
+  }
+  ~WorkerTest() override {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void Start(LockAnswer answer) {
+    locks_ = std::make_unique<ScriptedLockService>(std::move(answer));
+    plugins_ = std::make_unique<PluginDirectory>(config_.plugins);
+    thread_ = std::thread([this] {
+      Worker({config_, config_.consumers[0], *plugins_, *broker_, *store_, *locks_}).Run(stop_);
+    });
+  }
+
+  void SendIncome(const std::string& id) {
+    Message message;
+    message.body = R"({"type":"income","userId":2,"sum":1})";
+    message.message_id = id;
+    publisher_->Publish({"billing", ""}, message, Publisher::Routing::kRequired);
+    while (publisher_->unconfirmed() != 0) publisher_->Collect(100ms);
+  }
+
+  std::int64_t Balance() {
+    return session_->Query("SELECT sum FROM balance WHERE user_id = 2", {}).At(0, 0).u.i64;
+  }
+
+  std::filesystem::path directory_;
+  Config config_;
+  std::unique_ptr<Broker> broker_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<LockService> locks_;
+  std::unique_ptr<PluginDirectory> plugins_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// The answer that comes when the wait is over: taken, and so neither given up nor given back.
+TEST_F(WorkerTest, ALockThatComesJustAfterTheWaitRunsTheCommand) {
+  config_.locks.on_busy = LocksConfig::OnBusy::kRequeue;
+  std::atomic<int> asked{0};
+  Start([&] {
+    if (++asked == 1) return false;
+    if (asked == 2) std::this_thread::sleep_for(config_.locks.wait + 20ms);
+    return true;
+  });
+  SendIncome("late");
+  EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 1000; }));
+  EXPECT_EQ(asked, 2) << "it went back to the queue although its lock was taken";
+}
+
+TEST_F(WorkerTest, ACommandWhoseLockStaysTakenGoesBackToTheQueueAndIsTriedAgain) {
+  config_.locks.on_busy = LocksConfig::OnBusy::kRequeue;
+  std::atomic<bool> free{false};
+  std::atomic<int> asked{0};
+  Start([&] {
+    ++asked;
+    return free.load();
+  });
+  SendIncome("waiting");
+  ASSERT_TRUE(test::Eventually(10s, [&] { return asked > 100; }));
+  EXPECT_EQ(Balance(), 0);
+  free = true;
+  EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 1000; }));
+}
+
+}  // namespace
+}  // namespace iq
