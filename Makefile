@@ -14,7 +14,8 @@ BUILD_PACKAGES := \
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev libvalijson-dev \
   libssl-dev sqlite3
 SERVER_PACKAGES := rabbitmq-server redis-server postgresql
-TEST_PACKAGES := libgtest-dev libgmock-dev supervisor clang-format clang-tidy
+TEST_PACKAGES := libgtest-dev libgmock-dev supervisor clang-format clang-tidy \
+  clang libc++-dev libc++abi-dev rustc abigail-tools python3
 
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
