@@ -3,6 +3,7 @@
 # make test          set up everything and run every test
 # make build         build/release/iq and build/release/plugins/*.so
 # make bench         commands a second, on private servers and embedded
+# make soak          some tests at a size for a long break: 300 replacements, 400 poisons
 # make asan          unit and integration tests under AddressSanitizer and UBSan
 # make format        lay the sources out; make check-format and make lint only look
 # make deps          install the Debian packages that all of this needs
@@ -23,7 +24,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := $(filter-out sdk/iq/abi.h,$(wildcard host/*.cc host/*.h host/*/*.cc host/*/*.h sdk/iq/*.h \
   plugins/*/*.cc tests/*/*.cc tests/*/*.h bench/*.cc bench/*.h))
 
-.PHONY: run run-servers test build build-tests bench asan format check-format lint clean \
+.PHONY: run run-servers test build build-tests bench soak asan format check-format lint clean \
   deps build-deps server-deps
 
 build: build-deps
@@ -45,6 +46,9 @@ test: build-tests
 
 bench: build-tests
 	build/release/iq_throughput
+
+soak: build-tests
+	IQ_SOAK=1 ctest --preset release $(CTEST_FLAGS) --tests-regex 'hot_plugin|crash'
 
 asan: deps
 	cmake --preset asan

@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <fstream>
 #include <functional>
+#include <thread>
 
 #include "host/base/error.h"
 #include "tests/integration/plugin_folder_under_test.h"
@@ -135,6 +138,39 @@ TEST_F(PluginStageTest, WhereSumsAreGivenOnlyTheyMayBeLoaded) {
   EXPECT_EQ(Refusal(file_, {std::string(64, '0'), staged.sha256}), "");
   EXPECT_THAT(Refusal(file_, {std::string(64, '0')}),
               AllOf(HasSubstr("plugins.allow"), HasSubstr(staged.sha256)));
+}
+
+// By rename and in place, between every look at the file and every other.
+TEST_F(PluginStageTest, AFileThatIsSwappedMeanwhileIsTheOneThatIsAllowedOrNone) {
+  constexpr int kSwaps = 10'000;
+  const std::string allowed = stage_.Stage(file_, {}).sha256;
+  const std::string good = Read(file_);
+  const std::string bad = Read(folder_.Put("swap_2", "other.so"));
+  std::atomic<bool> done{false};
+  std::thread swapper([&] {
+    const std::string beside = file_ + ".beside";
+    for (int i = 0; i < kSwaps; ++i) {
+      const bool in_place = i % 4 >= 2;
+      std::ofstream(in_place ? file_ : beside, std::ios::binary) << (i % 2 == 0 ? bad : good);
+      if (!in_place) fs::rename(beside, file_);
+    }
+    done = true;
+  });
+  int staged = 0;
+  int refused = 0;
+  while (!done) {
+    try {
+      const StagedPlugin copy = stage_.Stage(file_, {allowed});
+      EXPECT_EQ(copy.sha256, allowed);
+      EXPECT_EQ(Read(copy.path), good);
+      ++staged;
+    } catch (const PluginRefused&) {
+      ++refused;
+    }
+  }
+  swapper.join();
+  EXPECT_GT(staged, 0);
+  EXPECT_GT(refused, 0);
 }
 
 TEST_F(PluginStageTest, ADirectoryThatOthersMayEnterIsNoPlaceForCopies) {
