@@ -8,6 +8,7 @@
 #include "host/base/log.h"
 #include "host/base/utf8.h"
 #include "host/base/uuid.h"
+#include "host/broker/topic_pattern.h"
 #include "host/services.h"
 
 namespace iq {
@@ -54,7 +55,10 @@ Verdict JudgeReturn(iq_outcome returned, const iq_context& context) {
     case HundredOf(IQ_REJECT): {
       Verdict verdict = Verdict::Of(
           Outcome::kRejected, context.code.empty() ? "rejected" : context.code, context.reason);
-      verdict.events.push_back(MakeRejectedEvent(context.command, verdict));
+      // An event of an event that was refused would come to the same listener again.
+      if (context.command.listener.empty()) {
+        verdict.events.push_back(MakeRejectedEvent(context.command, verdict));
+      }
       return verdict;
     }
     case HundredOf(IQ_RETRY):
@@ -102,6 +106,17 @@ Event FinishEvent(const Command& command, std::string id, const std::string& nam
 
 std::string EventIdOf(const Command& command, std::size_t index) {
   return EventId(command.uuid, command.first_event_index + index);
+}
+
+// The queue is still bound with a pattern that the listener had before.
+bool IsForAnother(const Command& event, const Seat& seat) {
+  return !event.listener.empty() && !TopicMatches(seat.pattern(), event.type);
+}
+
+Verdict NothingToDo() {
+  Verdict verdict;
+  verdict.final = true;
+  return verdict;
 }
 
 }  // namespace
@@ -152,11 +167,12 @@ void Seat::Create() {
 }
 
 Bus::Bus(const PluginDirectory& directory, const LimitsConfig& limits, WallClock clock,
-         FlightSlot* slot)
+         FlightSlot* slot, std::string listener)
     : directory_(directory),
       limits_(limits),
       clock_(std::move(clock)),
       slot_(slot),
+      listener_(std::move(listener)),
       routes_(directory.routes()) {}
 
 void Bus::FollowRoutes() {
@@ -164,33 +180,39 @@ void Bus::FollowRoutes() {
   if (routes == routes_) return;
   routes_ = std::move(routes);
   std::erase_if(seats_, [this](const auto& seat) {
-    const auto route = routes_->types.find(seat.first);
-    return route == routes_->types.end() || route->second.plugin.get() != &seat.second->plugin();
+    const auto route = RoutesHere().find(seat.first);
+    return route == RoutesHere().end() || route->second.plugin.get() != &seat.second->plugin();
   });
 }
 
-std::shared_ptr<Seat> Bus::Find(const std::string& type) {
-  const auto seat = seats_.find(type);
+std::shared_ptr<Seat> Bus::Find(const Command& command) {
+  const std::string& name = listener_.empty() ? command.type : listener_;
+  const auto seat = seats_.find(name);
   if (seat != seats_.end()) return seat->second;
-  const auto route = routes_->types.find(type);
-  if (route == routes_->types.end()) return nullptr;
-  return seats_.emplace(type, std::make_shared<Seat>(route->second)).first->second;
+  const auto route = RoutesHere().find(name);
+  if (route == RoutesHere().end()) return nullptr;
+  return seats_.emplace(name, std::make_shared<Seat>(route->second)).first->second;
 }
 
-Verdict Bus::NoSeat(const std::string& type) const {
+Verdict Bus::NoSeat(const Command& command) const {
   constexpr const char* kUnknownType = "unknown_type";
-  if (routes_->gone.contains(type)) {
+  if (!listener_.empty()) {
     return Verdict::Of(Outcome::kRetry, kUnknownType,
-                       fmt::format("no plugin serves the type \"{}\" any more", type));
+                       fmt::format("no plugin has the listener \"{}\" any more", listener_));
+  }
+  if (routes_->gone.contains(command.type)) {
+    return Verdict::Of(Outcome::kRetry, kUnknownType,
+                       fmt::format("no plugin serves the type \"{}\" any more", command.type));
   }
   return Verdict::Of(Outcome::kInvalid, kUnknownType,
-                     fmt::format("no plugin serves the type \"{}\"", type));
+                     fmt::format("no plugin serves the type \"{}\"", command.type));
 }
 
 std::optional<Verdict> Bus::Admit(Command& command) {
-  command.seat = Find(command.type);
-  if (command.seat == nullptr) return NoSeat(command.type);
+  command.seat = Find(command);
+  if (command.seat == nullptr) return NoSeat(command);
   Seat& seat = *command.seat;
+  if (IsForAnother(command, seat)) return NothingToDo();
   const Command* const noted[] = {&command};
   try {
     if (!seat.created()) {

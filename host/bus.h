@@ -1,4 +1,5 @@
-// From a command's type to its handler, and from what the handler did to an outcome.
+// From a command's type to its handler, from an event to its listener, and from what either did to
+// an outcome.
 //
 // Nothing else calls a plugin for a command, and nothing else turns a handler's failure into an
 // outcome.
@@ -43,6 +44,7 @@ class Seat {
 
   const Plugin& plugin() const { return *route_.plugin; }
   const iq_command_type& type() const { return *route_.type; }
+  const std::string& pattern() const { return route_.pattern; }
   const std::optional<Schema>& schema() const { return schema_; }
   void* handler() const { return handler_; }
 
@@ -57,9 +59,11 @@ class Seat {
 // directory's routes when it is told to: commands admitted before keep the seat they have.
 class Bus {
  public:
-  // `slot`: where calls into plugins are noted; without it they are not.
+  // `slot`: where calls into plugins are noted; without it they are not. `listener`: the one whose
+  // events this bus carries; empty for one that carries commands.
   Bus(const PluginDirectory& directory, const LimitsConfig& limits,
-      WallClock clock = std::chrono::system_clock::now, FlightSlot* slot = nullptr);
+      WallClock clock = std::chrono::system_clock::now, FlightSlot* slot = nullptr,
+      std::string listener = {});
 
   // From now on commands are admitted as the directory says at this moment.
   void FollowRoutes();
@@ -86,13 +90,17 @@ class Bus {
   static Handled Judge(const StoreError& error);
 
  private:
-  std::shared_ptr<Seat> Find(const std::string& type);
-  Verdict NoSeat(const std::string& type) const;
+  std::shared_ptr<Seat> Find(const Command& command);
+  Verdict NoSeat(const Command& command) const;
+  const std::map<std::string, Route, std::less<>>& RoutesHere() const {
+    return listener_.empty() ? routes_->types : routes_->listeners;
+  }
 
   const PluginDirectory& directory_;
   LimitsConfig limits_;
   WallClock clock_;
   FlightSlot* slot_;
+  std::string listener_;
   std::shared_ptr<const Routes> routes_;
   std::map<std::string, std::shared_ptr<Seat>, std::less<>> seats_;
 };

@@ -32,18 +32,14 @@ struct RefusedAs {
   std::string reason;
 };
 
-void ReadId(Command& command, const Message& message, const InboxConfig& inbox) {
+void ReadId(Command& command, const Message& message) {
   const std::string* id = &message.message_id;
   if (id->empty()) id = command.payload.RootText("id");
   command.has_id = id != nullptr && !id->empty();
   if (command.has_id && id->size() > kIdBytesMax) {
     throw RefusedAs{"schema", fmt::format("id: longer than {} bytes", kIdBytesMax)};
   }
-  if (!command.has_id && inbox.require_id) {
-    throw RefusedAs{"no_id", "the message has no id, and inbox.require_id is set"};
-  }
   command.id = command.has_id ? *id : RandomUuid();
-  command.uuid = UuidOfMessageId(command.id);
 }
 
 void CheckAge(const Message& message, const JournalConfig& journal) {
@@ -58,12 +54,35 @@ void CheckAge(const Message& message, const JournalConfig& journal) {
   }
 }
 
-std::unique_ptr<Command> Read(Delivery& delivery, const Config& config) {
+void CheckSize(const Message& message, const LimitsConfig& limits) {
+  if (message.body.size() <= limits.message) return;
+  throw RefusedAs{"too_large",
+                  fmt::format("the body is larger than limits.message ({} bytes)", limits.message)};
+}
+
+// `name` says in the body what it is.
+void ReadType(Command& command, const char* name) {
+  const std::string* type = command.payload.RootText(name);
+  if (type == nullptr) throw RefusedAs{"schema", fmt::format("{}: missing, or not a string", name)};
+  command.type = *type;
+}
+
+void ReadRest(Command& command, Delivery& delivery, const Config& config) {
   const Message& message = delivery.message;
-  if (message.body.size() > config.limits.message) {
-    throw RefusedAs{"too_large", fmt::format("the body is larger than limits.message ({} bytes)",
-                                             config.limits.message)};
+  command.payload_hash = Sha256Hex(message.body);
+  command.attempt = AttemptsBefore(message) + 1;
+  command.attempts_max = config.retry.attempts;
+  command.first_event_index = CountHeader(message, kEventIndexHeader);
+  const auto trace = message.headers.find(kTraceparentHeader);
+  if (trace != message.headers.end() && trace->second.text() != nullptr) {
+    command.traceparent = *trace->second.text();
   }
+  command.delivery = std::move(delivery);
+}
+
+std::unique_ptr<Command> ReadCommand(Delivery& delivery, const Config& config) {
+  const Message& message = delivery.message;
+  CheckSize(message, config.limits);
   // Before the body is parsed: what an unknown sender wrote need not reach a parser. So a body that
   // is both unsigned and no JSON is a bad signature.
   if (auto fault = SignatureFault(message, config.security)) {
@@ -71,21 +90,46 @@ std::unique_ptr<Command> Read(Delivery& delivery, const Config& config) {
   }
   auto command = std::make_unique<Command>(Payload::Parse(message.body));
   command->payload.ReadEmptyArrayAsObject("details");
-  const std::string* type = command->payload.RootText("type");
-  if (type == nullptr) throw RefusedAs{"schema", "type: missing, or not a string"};
-  command->type = *type;
-  ReadId(*command, message, config.inbox);
-  CheckAge(message, config.journal);
-  command->payload_hash = Sha256Hex(message.body);
-  command->attempt = AttemptsBefore(message) + 1;
-  command->attempts_max = config.retry.attempts;
-  command->first_event_index = CountHeader(message, kEventIndexHeader);
-  const auto trace = message.headers.find(kTraceparentHeader);
-  if (trace != message.headers.end() && trace->second.text() != nullptr) {
-    command->traceparent = *trace->second.text();
+  ReadType(*command, "type");
+  ReadId(*command, message);
+  if (!command->has_id && config.inbox.require_id) {
+    throw RefusedAs{"no_id", "the message has no id, and inbox.require_id is set"};
   }
-  command->delivery = std::move(delivery);
+  command->uuid = UuidOfMessageId(command->id);
+  CheckAge(message, config.journal);
+  ReadRest(*command, delivery, config);
   return command;
+}
+
+std::unique_ptr<Command> ReadEvent(Delivery& delivery, const std::string& listener,
+                                   const Config& config) {
+  const Message& message = delivery.message;
+  CheckSize(message, config.limits);
+  auto event = std::make_unique<Command>(Payload::Parse(message.body));
+  ReadType(*event, "event");
+  ReadId(*event, message);
+  event->listener = listener;
+  event->uuid = UuidOfMessageId(fmt::format("{}:{}", listener, event->id));
+  ReadRest(*event, delivery, config);
+  return event;
+}
+
+// What `read` makes of the delivery, or why it makes nothing of it.
+template <typename Read>
+Decoded Decoding(Delivery delivery, Read read) {
+  Refusal refusal;
+  try {
+    return read(delivery);
+  } catch (const RefusedAs& refused) {
+    refusal.code = refused.code;
+    refusal.reason = refused.reason;
+  } catch (const PayloadError& error) {
+    refusal.code = error.code();
+    refusal.reason = error.what();
+  }
+  refusal.id = delivery.message.message_id;
+  refusal.delivery = std::move(delivery);
+  return refusal;
 }
 
 }  // namespace
@@ -115,19 +159,12 @@ iq_command Command::View() const {
 }
 
 Decoded Decode(Delivery delivery, const Config& config) {
-  Refusal refusal;
-  try {
-    return Read(delivery, config);
-  } catch (const RefusedAs& refused) {
-    refusal.code = refused.code;
-    refusal.reason = refused.reason;
-  } catch (const PayloadError& error) {
-    refusal.code = error.code();
-    refusal.reason = error.what();
-  }
-  refusal.id = delivery.message.message_id;
-  refusal.delivery = std::move(delivery);
-  return refusal;
+  return Decoding(std::move(delivery), [&](Delivery& given) { return ReadCommand(given, config); });
+}
+
+Decoded DecodeEvent(Delivery delivery, const std::string& listener, const Config& config) {
+  return Decoding(std::move(delivery),
+                  [&](Delivery& given) { return ReadEvent(given, listener, config); });
 }
 
 }  // namespace iq

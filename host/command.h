@@ -28,7 +28,9 @@ struct Command {
 
   Delivery delivery;
   Payload payload;
-  std::string type;
+  // Of the listener that it is for, when this is an event on its way to one. Empty: a command.
+  std::string listener;
+  std::string type;          // Of an event, its name.
   std::string id;            // As the producer gave it; a random UUID where it gave none.
   bool has_id = false;       // The producer gave one, so that a repetition can be recognised.
   std::string uuid;          // The journal's key.
@@ -64,6 +66,10 @@ using Decoded = std::variant<std::unique_ptr<Command>, Refusal>;
 // Reads everything but what depends on the type: its schema and its plan are the bus's business.
 // Never throws for what a message holds.
 Decoded Decode(Delivery delivery, const Config& config);
+
+// The same for an event from the queue of `listener`. It carries no signature, has no age, and is
+// noted in the journal for each listener on its own.
+Decoded DecodeEvent(Delivery delivery, const std::string& listener, const Config& config);
 
 // How often the message has been tried before this delivery.
 std::uint32_t AttemptsBefore(const Message& message);

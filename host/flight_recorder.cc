@@ -239,6 +239,7 @@ FlightRecorder::FlightRecorder(const std::string& folder, Size size)
         memory_.data() + sizeof(FileHead) + i * FlightSlot::Bytes(size.commands_max),
         size.commands_max);
   }
+  for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) free_.push_back(&*slot);
   FileHead head{};
   head.version = kVersion;
   head.slots = size.slots;
@@ -280,10 +281,20 @@ FlightRecorder::~FlightRecorder() {
   std::filesystem::remove(path_, ignored);
 }
 
-FlightSlot& FlightRecorder::Claim() {
-  const std::size_t index = claimed_++;
-  assert(index < slots_.size());
-  return slots_[index];
+std::shared_ptr<FlightSlot> FlightRecorder::Claim() {
+  const std::lock_guard lock(mutex_);
+  if (free_.empty()) {
+    log::Warn(
+        "plugins.flight_recorder: more workers than slots: should a plugin bring this process down "
+        "in the hands of one more, nobody will know which message did it");
+    return nullptr;
+  }
+  FlightSlot* const slot = free_.back();
+  free_.pop_back();
+  return {slot, [this](FlightSlot* claimed) {
+            const std::lock_guard lock(mutex_);
+            free_.push_back(claimed);
+          }};
 }
 
 void FlightRecorder::NoteStopping() { StoppingIn(memory_.data()).store(1); }

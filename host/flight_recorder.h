@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -113,8 +114,9 @@ class FlightRecorder {
   FlightRecorder& operator=(const FlightRecorder&) = delete;
   ~FlightRecorder();  // The process has not died: the file is removed.
 
-  // The next free slot. No more than Size says may be claimed.
-  FlightSlot& Claim();
+  // A free slot, which is free again when the last pointer to it is gone: before this object is.
+  // Empty, with a warning, when there is none left.
+  std::shared_ptr<FlightSlot> Claim();
   std::deque<FlightSlot>& slots() { return slots_; }
 
   // Empty when notes are kept for this process alone.
@@ -135,7 +137,8 @@ class FlightRecorder {
   std::unique_ptr<LockFile> locks_;
   MappedFile memory_;
   std::deque<FlightSlot> slots_;
-  std::atomic<std::size_t> claimed_{0};
+  std::mutex mutex_;
+  std::vector<FlightSlot*> free_;  // Guarded by mutex_.
   RunGate gate_;
 };
 

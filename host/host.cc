@@ -34,9 +34,10 @@ bool UntilAvailable(const std::string& server, const std::atomic<bool>& stop, At
   return false;
 }
 
-// Room for every worker's batch.
+// Room for every worker's batch, and for the workers of listeners that may come.
 FlightRecorder::Size RecorderSize(const Config& config) {
-  FlightRecorder::Size size{0, 1};
+  constexpr std::uint32_t kListenersMax = 32;
+  FlightRecorder::Size size{kListenersMax, 1};
   for (const ConsumerConfig& consumer : config.consumers) {
     size.slots += consumer.workers;
     size.commands_max = std::max(size.commands_max, consumer.batch);
@@ -59,7 +60,7 @@ Host::Host(Config config, Drivers drivers, WallClock clock)
       drivers_(std::move(drivers)),
       clock_(std::move(clock)),
       recorder_(config_.plugins.flight_recorder, RecorderSize(config_)) {
-  if (plugins_.routes()->types.empty()) {
+  if (plugins_.routes()->empty()) {
     throw UsageError(
         fmt::format("plugins.directory: no plugin in {} can serve", config_.plugins.directory));
   }
@@ -76,6 +77,11 @@ void Host::Start(const std::atomic<bool>& stop) {
   suspects.TakeOver();
   suspects.Prune();
   watchdog_.emplace(recorder_, config_.limits.deadline);
+  listener_workers_.emplace(WorkerSurroundings{config_, config_.consumers[0], plugins_,
+                                               *drivers_.broker, *drivers_.store, *drivers_.locks,
+                                               clock_, &recorder_});
+  // Before the first command: its events are to find their queues.
+  UntilAvailable(drivers_.broker->name(), stop, [this] { listener_workers_->Follow(); });
   for (const ConsumerConfig& consumer : config_.consumers) {
     for (std::uint32_t i = 0; i < consumer.workers; ++i) {
       threads_.emplace_back([this, &consumer] {
@@ -87,9 +93,11 @@ void Host::Start(const std::atomic<bool>& stop) {
   }
   threads_.emplace_back(
       [this] { Sweeper(config_, *drivers_.broker, *drivers_.store).Run(draining_); });
+  threads_.emplace_back([this] { listener_workers_->Run(draining_); });
   threads_.emplace_back([this] { PluginWatch(plugins_).Run(draining_); });
-  log::Info(
-      fmt::format("iq {} is ready: {} command types", kVersion, plugins_.routes()->types.size()));
+  const auto routes = plugins_.routes();
+  log::Info(fmt::format("iq {} is ready: {} command types, {} listeners", kVersion,
+                        routes->types.size(), routes->listeners.size()));
 }
 
 void Host::CheckMigrated(const std::atomic<bool>& stop) const {
@@ -114,6 +122,7 @@ void Host::Drain() {
   recorder_.NoteStopping();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  listener_workers_.reset();
   watchdog_.reset();
 }
 

@@ -12,6 +12,7 @@
 #include "host/call_watchdog.h"
 #include "host/config.h"
 #include "host/flight_recorder.h"
+#include "host/listener_workers.h"
 #include "host/locks/locks.h"
 #include "host/plugin_directory.h"
 #include "host/services.h"
@@ -39,9 +40,9 @@ class Host {
   Host& operator=(const Host&) = delete;
   ~Host();
 
-  // Waits for the servers, declares the topology and starts the workers. Returns early when `stop`
-  // is set. Throws UsageError when the database is not migrated, TopologyMismatch when a queue
-  // stands with other arguments.
+  // Waits for the servers, declares the topology and starts the workers, those of listeners first.
+  // Returns early when `stop` is set. Throws UsageError when the database is not migrated,
+  // TopologyMismatch when a queue stands with other arguments.
   void Start(const std::atomic<bool>& stop);
 
   // Finishes and settles what is in hand, gives the rest back and joins all threads: within
@@ -59,6 +60,7 @@ class Host {
   FlightRecorder recorder_;
   std::atomic<bool> draining_{false};
   std::optional<CallWatchdog> watchdog_;
+  std::optional<ListenerWorkers> listener_workers_;
   std::vector<std::thread> threads_;
 };
 

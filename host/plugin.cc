@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kTypeBytesMax = 255;
+constexpr std::size_t kPatternBytesMax = 255;
 
 std::string_view View(iq_str text) { return {text.ptr, text.ptr == nullptr ? 0 : text.len}; }
 
@@ -121,6 +122,14 @@ void Plugin::ReadTable(const iq_plugin* written) {
   if (!IsPlainName(name_) || version_.empty()) {
     throw PluginRefused(fmt::format("{}: it has no usable name and version", file()));
   }
+  ReadCommands();
+  ReadListeners();
+  if (commands_.empty() && listeners_.empty()) {
+    throw PluginRefused(fmt::format("{}: it offers no command type and no listener", file()));
+  }
+}
+
+void Plugin::ReadCommands() {
   for (uint32_t i = 0; table_.commands != nullptr && i < table_.command_count; ++i) {
     if (table_.commands[i] == nullptr) continue;
     const iq_command_type type = CopyTable(table_.commands[i]);
@@ -136,7 +145,30 @@ void Plugin::ReadTable(const iq_plugin* written) {
     }
     commands_.push_back(type);
   }
-  if (commands_.empty()) throw PluginRefused(fmt::format("{}: it offers no command type", file()));
+}
+
+void Plugin::ReadListeners() {
+  for (uint32_t i = 0; table_.listeners != nullptr && i < table_.listener_count; ++i) {
+    if (table_.listeners[i] == nullptr) continue;
+    const iq_listener listener = CopyTable(table_.listeners[i]);
+    const std::string_view name = View(listener.name);
+    const std::string_view pattern = View(listener.pattern);
+    if (!IsPlainName(name) || listener.on_event == nullptr) {
+      throw PluginRefused(
+          fmt::format("{}: its listener {} has no usable name or no on_event", file(), i));
+    }
+    if (pattern.empty() || pattern.size() > kPatternBytesMax) {
+      throw PluginRefused(
+          fmt::format("{}: its listener \"{}\" has no usable pattern", file(), name));
+    }
+    iq_command_type face{};
+    face.struct_size = sizeof face;
+    face.create = listener.create;
+    face.destroy = listener.destroy;
+    face.plan = listener.plan;
+    face.handle = listener.on_event;
+    listeners_.push_back({fmt::format("{}.{}", name_, name), std::string(pattern), face});
+  }
 }
 
 std::shared_ptr<Plugin> Plugin::Map(PluginImage image,

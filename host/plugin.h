@@ -28,6 +28,13 @@ struct PluginImage {
   std::uint64_t generation = 1;  // Of the file, in this process.
 };
 
+// One of a plugin's listeners.
+struct Listener {
+  std::string label;     // "PLUGIN.NAME"
+  std::string pattern;   // Of names of events; see TopicMatches.
+  iq_command_type face;  // How it is called: an event comes to it as a command does.
+};
+
 // Stays mapped until the process ends, because code and data of it may be reached from anywhere.
 // Its callbacks follow the threads of sdk/iq/abi.h; what is here is read-only after Init.
 class Plugin {
@@ -56,6 +63,7 @@ class Plugin {
 
   // Fields that the plugin's own header did not know are zero.
   const std::vector<iq_command_type>& commands() const { return commands_; }
+  const std::vector<Listener>& listeners() const { return listeners_; }
   const Settings& settings() const { return settings_; }
 
   // What the plugin is given.
@@ -69,6 +77,8 @@ class Plugin {
   struct Library;
   explicit Plugin(PluginImage image);
   void ReadTable(const iq_plugin* written);
+  void ReadCommands();
+  void ReadListeners();
 
   PluginImage image_;
   std::unique_ptr<Library> library_;
@@ -78,6 +88,7 @@ class Plugin {
   std::string name_;
   std::string version_;
   std::vector<iq_command_type> commands_;
+  std::vector<Listener> listeners_;
   Settings settings_;
   bool initialised_ = false;
 };

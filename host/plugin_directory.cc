@@ -27,10 +27,20 @@ std::string_view TypeOf(const iq_command_type& command) {
   return {command.type.ptr, command.type.len};
 }
 
-std::string TypesOf(const Plugin& plugin) {
-  std::vector<std::string_view> types;
-  for (const iq_command_type& command : plugin.commands()) types.push_back(TypeOf(command));
-  return fmt::format("{} {}", types.size() == 1 ? "type" : "types", fmt::join(types, ", "));
+// What nobody else may have while the plugin serves.
+std::vector<std::string> ClaimsOf(const Plugin& plugin) {
+  std::vector<std::string> claims;
+  for (const iq_command_type& command : plugin.commands()) {
+    claims.push_back(fmt::format("type \"{}\"", TypeOf(command)));
+  }
+  for (const Listener& listener : plugin.listeners()) {
+    claims.push_back(fmt::format("listener \"{}\"", listener.label));
+  }
+  return claims;
+}
+
+std::string Claims(const Plugin& plugin) {
+  return fmt::format("{}", fmt::join(ClaimsOf(plugin), ", "));
 }
 
 std::string Described(const Plugin& plugin) {
@@ -178,9 +188,8 @@ void PluginDirectory::TakeAway(const std::string& file, Entry& entry) {
   if (!std::exchange(entry.present, false)) return;
   if (entry.serving != nullptr) {
     Say(log::Level::kWarn,
-        fmt::format("{} is gone with its file {}: commands of {} wait in the delay queue until "
-                    "another serves them",
-                    Described(*entry.serving), file, TypesOf(*entry.serving)));
+        fmt::format("{} is gone with its file {}: what is for its {} waits until another serves it",
+                    Described(*entry.serving), file, Claims(*entry.serving)));
   }
   Retire(std::move(entry.serving));
   Retire(std::move(entry.before));
@@ -269,17 +278,15 @@ std::shared_ptr<Plugin> PluginDirectory::Map(const std::string& file, Entry& ent
   return Plugin::Map(std::move(image), config_.settings);
 }
 
-// The first type that `plugin`, as `file`, cannot have, as a sentence; empty when there is none.
+// The first thing that `plugin`, as `file`, cannot have, as a sentence; empty when there is none.
 std::string PluginDirectory::Conflict(const std::string& file, const Plugin& plugin) const {
   for (const auto& [other_file, other] : entries_) {
     if (other_file == file || other.serving == nullptr) continue;
-    for (const iq_command_type& theirs : other.serving->commands()) {
-      for (const iq_command_type& ours : plugin.commands()) {
-        if (TypeOf(ours) != TypeOf(theirs)) continue;
-        return fmt::format(
-            "{}: its type \"{}\" is already served by {}; remove one of the two files", file,
-            TypeOf(ours), other_file);
-      }
+    const std::vector<std::string> theirs = ClaimsOf(*other.serving);
+    for (const std::string& ours : ClaimsOf(plugin)) {
+      if (std::find(theirs.begin(), theirs.end(), ours) == theirs.end()) continue;
+      return fmt::format("{}: its {} is already served by {}; remove one of the two files", file,
+                         ours, other_file);
     }
   }
   return {};
@@ -287,10 +294,10 @@ std::string PluginDirectory::Conflict(const std::string& file, const Plugin& plu
 
 // Throws PluginRefused.
 void PluginDirectory::Offer(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin) {
-  std::set<std::string_view> types;
-  for (const iq_command_type& command : plugin->commands()) {
-    if (types.insert(TypeOf(command)).second) continue;
-    throw PluginRefused(fmt::format("{}: it offers the type \"{}\" twice", file, TypeOf(command)));
+  std::set<std::string> claims;
+  for (const std::string& claim : ClaimsOf(*plugin)) {
+    if (claims.insert(claim).second) continue;
+    throw PluginRefused(fmt::format("{}: it offers the {} twice", file, claim));
   }
   const std::string conflict = Conflict(file, *plugin);
   if (!conflict.empty()) {
@@ -306,7 +313,7 @@ void PluginDirectory::Install(const std::string& file, Entry& entry,
   const std::string replaces =
       entry.serving == nullptr ? "" : fmt::format("replaces {} and ", Described(*entry.serving));
   Say(log::Level::kInfo,
-      fmt::format("{} {}serves {} from {}", Described(*plugin), replaces, TypesOf(*plugin), file));
+      fmt::format("{} {}serves {} from {}", Described(*plugin), replaces, Claims(*plugin), file));
   // What was itself on trial is no refuge.
   if (entry.before == nullptr || entry.serving->trial().passed()) {
     Retire(std::exchange(entry.before, std::move(entry.serving)));
@@ -400,6 +407,10 @@ void PluginDirectory::Publish() {
     for (const iq_command_type& command : entry.serving->commands()) {
       routes->types.emplace(TypeOf(command), Route{entry.serving, &command});
       known_types_.emplace(TypeOf(command));
+    }
+    for (const Listener& listener : entry.serving->listeners()) {
+      routes->listeners.emplace(listener.label,
+                                Route{entry.serving, &listener.face, listener.pattern});
     }
   }
   for (const std::string& type : known_types_) {

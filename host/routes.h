@@ -1,4 +1,4 @@
-// Which type of command goes to which generation of which plugin.
+// Which type of command, and which listener's events, go to which generation of which plugin.
 #pragma once
 
 #include <map>
@@ -13,13 +13,17 @@ namespace iq {
 struct Route {
   std::shared_ptr<const Plugin> plugin;
   const iq_command_type* type = nullptr;
+  std::string pattern{};  // Of a listener: the events that it is for.
 };
 
 // One moment of it; never changes once it is published.
 struct Routes {
   std::map<std::string, Route, std::less<>> types;
-  // Served earlier in this process, and by nobody now.
+  std::map<std::string, Route, std::less<>> listeners;  // By label.
+  // Types that were served earlier in this process, and are by nobody now.
   std::set<std::string, std::less<>> gone;
+
+  bool empty() const { return types.empty() && listeners.empty(); }
 };
 
 }  // namespace iq

@@ -25,6 +25,14 @@ Headers CommandQueue(ConsumerConfig::QueueType type, const std::string& dead_let
   return MovesSafelyTo(dead_letter_queue);
 }
 
+void AddDelayQueues(Topology& topology, const Config& config, const std::string& queue) {
+  for (const auto delay : config.retry.delays) {
+    Headers arguments = MovesSafelyTo(queue);
+    arguments["x-message-ttl"] = {delay.count()};
+    topology.queues.push_back({DelayQueue(queue, delay), arguments, "retry.delays"});
+  }
+}
+
 }  // namespace
 
 std::string DelayQueue(const std::string& queue, std::chrono::milliseconds delay) {
@@ -51,13 +59,31 @@ Topology MakeTopology(const Config& config) {
     // The original's producers publish with an empty routing key.
     topology.bindings.push_back({consumer.exchange, consumer.queue, ""});
     topology.bindings.push_back({consumer.exchange, consumer.queue, consumer.queue});
-    for (const auto delay : config.retry.delays) {
-      Headers arguments = MovesSafelyTo(consumer.queue);
-      arguments["x-message-ttl"] = {delay.count()};
-      topology.queues.push_back({DelayQueue(consumer.queue, delay), arguments, "retry.delays"});
-    }
+    AddDelayQueues(topology, config, consumer.queue);
   }
   return topology;
+}
+
+std::string ListenerQueue(const Config& config, const std::string& listener) {
+  return fmt::format("{}.{}", config.events.exchange, listener);
+}
+
+Topology MakeListenerTopology(const Config& config, const std::string& listener,
+                              const std::string& pattern) {
+  const std::string queue = ListenerQueue(config, listener);
+  Topology topology;
+  topology.queues.push_back({queue, MovesSafelyTo(config.dead_letter.queue), "events.exchange"});
+  topology.bindings.push_back({config.events.exchange, queue, pattern});
+  AddDelayQueues(topology, config, queue);
+  return topology;
+}
+
+std::string ListenerOf(const Config& config, const std::string& queue) {
+  const bool of_commands =
+      std::any_of(config.consumers.begin(), config.consumers.end(),
+                  [&](const ConsumerConfig& consumer) { return consumer.queue == queue; });
+  const std::string prefix = config.events.exchange + ".";
+  return of_commands || !queue.starts_with(prefix) ? std::string() : queue.substr(prefix.size());
 }
 
 }  // namespace iq

@@ -13,6 +13,14 @@ namespace iq {
 // Everything `iq run` declares.
 Topology MakeTopology(const Config& config);
 
+// The queue of a listener ("PLUGIN.NAME"), and what `iq run` declares for it.
+std::string ListenerQueue(const Config& config, const std::string& listener);
+Topology MakeListenerTopology(const Config& config, const std::string& listener,
+                              const std::string& pattern);
+
+// The listener whose queue it is; empty when it is none's.
+std::string ListenerOf(const Config& config, const std::string& queue);
+
 // The queue in which a message waits for `delay` before it returns to `queue`.
 std::string DelayQueue(const std::string& queue, std::chrono::milliseconds delay);
 

@@ -58,10 +58,12 @@ Verdict Crashed(const Suspicion& suspicion) {
 Worker::Worker(const WorkerSurroundings& surroundings)
     : config_(surroundings.config),
       consumer_config_(surroundings.consumer),
+      listener_(surroundings.listener),
       recorder_(surroundings.recorder),
+      slot_(recorder_ == nullptr ? nullptr : recorder_->Claim()),
       suspects_(recorder_ == nullptr ? std::string() : recorder_->folder()),
-      bus_(surroundings.plugins, surroundings.config.limits, surroundings.clock,
-           recorder_ == nullptr ? nullptr : &recorder_->Claim()),
+      bus_(surroundings.plugins, surroundings.config.limits, surroundings.clock, slot_.get(),
+           listener_),
       session_(surroundings.store.Open(surroundings.config.limits.deadline)),
       locks_(surroundings.locks.Open()),
       publisher_(surroundings.broker.OpenPublisher()),
@@ -136,7 +138,8 @@ void Worker::Receive() {
 
 void Worker::Take(Delivery delivery) {
   settlement_.Received(delivery);
-  Decoded decoded = Decode(std::move(delivery), config_);
+  Decoded decoded = listener_.empty() ? Decode(std::move(delivery), config_)
+                                      : DecodeEvent(std::move(delivery), listener_, config_);
   if (auto* refusal = std::get_if<Refusal>(&decoded)) {
     SettleRefused(std::move(*refusal));
     return;
@@ -367,12 +370,13 @@ void Worker::SettleVerdict(const InHand& decided) {
                      recorded && verdict.outcome == Outcome::kDone);
 }
 
-// What a final outcome sends out.
+// What a final outcome sends out. That an event was refused is not an event: it could come to the
+// listener that refuses it, and so for ever.
 std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& item,
                                         Verdict& verdict) const {
   const Command& command = *item.command;
-  if (verdict.outcome != Outcome::kInvalid && verdict.outcome != Outcome::kDone &&
-      verdict.events.empty()) {
+  if (listener_.empty() && verdict.outcome != Outcome::kInvalid &&
+      verdict.outcome != Outcome::kDone && verdict.events.empty()) {
     verdict.events.push_back(UnrecordedEndEvent(command, verdict));
   }
   std::vector<Outgoing> answers;
@@ -386,7 +390,7 @@ std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& it
                  {verdict, command.type, item.plugin, consumer_config_.queue, command.attempt},
                  config_.dead_letter));
   }
-  if (!delivery.message.reply_to.empty()) {
+  if (AwaitsReply(delivery)) {
     answers.push_back(Reply(delivery, command.id, command.type, verdict));
   }
   return answers;
@@ -402,7 +406,7 @@ void Worker::SettleRefused(Refusal refusal) {
       delivery.message,
       {verdict, refusal.type, {}, consumer_config_.queue, AttemptsBefore(delivery.message) + 1},
       config_.dead_letter));
-  if (!delivery.message.reply_to.empty()) {
+  if (AwaitsReply(delivery)) {
     answers.push_back(Reply(delivery, refusal.id, refusal.type, verdict));
   }
   settlement_.Settle(delivery, 0, std::move(answers), /*sweepable=*/false);

@@ -40,6 +40,7 @@ struct WorkerSurroundings {
   LockService& locks;
   WallClock clock = std::chrono::system_clock::now;
   FlightRecorder* recorder = nullptr;  // Without it no crash is traced to its command.
+  std::string listener{};              // Whose events are in the consumer's queue; empty: commands.
 };
 
 class Worker {
@@ -83,6 +84,9 @@ class Worker {
   void SettleDecided();
   void SettleVerdict(const InHand& decided);
   void SettleRefused(Refusal refusal);
+  bool AwaitsReply(const Delivery& delivery) const {
+    return listener_.empty() && !delivery.message.reply_to.empty();
+  }
   std::vector<Outgoing> AnswersTo(const Delivery& delivery, const Item& item,
                                   Verdict& verdict) const;
 
@@ -96,7 +100,9 @@ class Worker {
 
   const Config& config_;
   const ConsumerConfig& consumer_config_;
+  const std::string listener_;
   FlightRecorder* const recorder_;
+  const std::shared_ptr<FlightSlot> slot_;
   Suspects suspects_;
   Bus bus_;
   std::unique_ptr<Session> session_;

@@ -10,6 +10,7 @@
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
 #include "host/command.h"
+#include "host/topology.h"
 
 namespace iq::cli {
 namespace {
@@ -33,6 +34,7 @@ void ReadBrokersWord(const Message& message, const Config& config, DeadLetter& l
   for (const ConsumerConfig& consumer : config.consumers) {
     if (consumer.queue == queue) letter.queue = queue;
   }
+  if (!ListenerOf(config, queue).empty()) letter.queue = queue;
 }
 
 }  // namespace
@@ -51,7 +53,9 @@ DeadLetter ReadDeadLetter(Delivery delivery, const Config& config) {
   letter.queue = TextHeader(message, "x-iq-queue");
   letter.attempts = AttemptsBefore(message);
   if (letter.outcome.empty()) ReadBrokersWord(message, config, letter);
-  Decoded decoded = Decode(std::move(delivery), config);
+  const std::string listener = ListenerOf(config, letter.queue);
+  Decoded decoded = listener.empty() ? Decode(std::move(delivery), config)
+                                     : DecodeEvent(std::move(delivery), listener, config);
   if (auto* const refusal = std::get_if<Refusal>(&decoded)) {
     letter.delivery = std::move(refusal->delivery);
     return letter;

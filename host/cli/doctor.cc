@@ -64,7 +64,7 @@ void CheckPlugins(const PluginsConfig& config, Findings& findings) {
     for (const std::string& refusal : directory.refused()) {
       findings.Fail("plugin", refusal, "replace the file, or take it away");
     }
-    if (directory.routes()->types.empty()) {
+    if (directory.routes()->empty()) {
       findings.Fail("plugins", fmt::format("no plugin in {} can serve", config.directory),
                     "build the plugins, or correct plugins.directory");
     }

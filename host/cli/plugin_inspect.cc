@@ -43,7 +43,7 @@ Manifest ParseManifest(const std::string& content) {
   for (std::size_t at = sizeof numbers; at < content.size(); at += texts.back().size() + 1) {
     texts.emplace_back(content.c_str() + at);
   }
-  if (texts.size() < 3) throw std::runtime_error(kFault);
+  if (texts.size() < 2) throw std::runtime_error(kFault);
   return {numbers[0], numbers[1], numbers[2], texts[0], texts[1], {texts.begin() + 2, texts.end()}};
 }
 

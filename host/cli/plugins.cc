@@ -1,4 +1,4 @@
-// iq plugins: what would serve which type, and which files would not serve at all.
+// iq plugins: what would serve which type and which events, and which files would not serve at all.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -18,6 +18,14 @@ std::vector<std::string> Types(const Plugin& plugin) {
   return types;
 }
 
+std::vector<std::string> ListenersOf(const Plugin& plugin) {
+  std::vector<std::string> listeners;
+  for (const Listener& listener : plugin.listeners()) {
+    listeners.push_back(fmt::format("{} {}", listener.label, listener.pattern));
+  }
+  return listeners;
+}
+
 std::string State(const PluginFile& file) {
   if (file.plugin != nullptr) return "serves";
   return file.waits ? "waits" : "refused";
@@ -28,19 +36,24 @@ std::vector<Cell> Row(const PluginFile& file, std::size_t sum_digits) {
   Cell plugin;
   Cell version;
   Cell types;
+  Cell listeners;
   if (file.plugin != nullptr) {
     plugin = file.plugin->name();
     version = file.plugin->version();
     types = Types(*file.plugin);
+    listeners = ListenersOf(*file.plugin);
   }
   const Cell sum = file.sha256.empty() ? Cell() : Cell(file.sha256.substr(0, sum_digits));
-  return {std::move(plugin), std::move(version), State(file), std::move(types), sum, file.file};
+  return {std::move(plugin), std::move(version),   State(file),
+          std::move(types),  std::move(listeners), sum,
+          file.file};
 }
 
 int ListPlugins(const Config& config, bool json) {
   constexpr std::size_t kShortSum = 12;
   const PluginDirectory directory(config.plugins);
-  std::vector<std::string> columns{"plugin", "version", "state", "types", "sha256", "file"};
+  std::vector<std::string> columns{"plugin",    "version", "state", "types",
+                                   "listeners", "sha256",  "file"};
   if (json) columns.emplace_back("reason");
   Table table(columns);
   for (const PluginFile& file : directory.files()) {
@@ -52,7 +65,7 @@ int ListPlugins(const Config& config, bool json) {
   for (const std::string& refusal : directory.refused()) {
     fmt::print(stderr, "iq: plugin refused: {}\n", OneLine(refusal));
   }
-  if (!directory.routes()->types.empty()) return kDone;
+  if (!directory.routes()->empty()) return kDone;
   fmt::print(
       stderr,
       "iq: plugins.directory: no plugin in {} can serve; build the plugins, or name the folder "
@@ -64,8 +77,9 @@ int ListPlugins(const Config& config, bool json) {
 }  // namespace
 
 void AddPlugins(CLI::App& app, Invocation& invocation) {
-  CLI::App* verb = AddVerb(app, invocation, "plugins",
-                           "List the plugins and the command types they serve", Rows::kYes);
+  CLI::App* verb =
+      AddVerb(app, invocation, "plugins",
+              "List the plugins, and the command types and listeners they serve", Rows::kYes);
   verb->callback([&] {
     invocation.work = [&] { return ListPlugins(invocation.LoadQuietly(), invocation.json); };
   });

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 
 #include "host/base/log.h"
 #include "host/base/uuid.h"
@@ -16,6 +18,7 @@
 #include "host/store/values.h"
 #include "host/testkit/faulty_store.h"
 #include "host/testkit/own_tables.h"
+#include "host/topology.h"
 
 namespace iq::testkit {
 namespace {
@@ -26,6 +29,7 @@ using nlohmann::json;
 
 constexpr auto kPatience = 30s;
 constexpr auto kStep = 100ms;
+constexpr auto kListenerStep = 5ms;
 constexpr auto kStatementMax = 60s;
 
 // A directory that goes with the object.
@@ -226,6 +230,27 @@ std::vector<Outcome> Host::SendTogether(const std::vector<std::string>& bodies) 
 Outcome Host::Redeliver() {
   if (state_->last_id.empty()) throw std::runtime_error("nothing was sent that could come again");
   return Send(std::string(state_->last_body), std::string(state_->last_id));
+}
+
+// The events of a command are in the listeners' queues before its outcome is told. What a listener
+// holds, or has put off, counts as well.
+void Host::AwaitListeners() {
+  const std::string prefix = ListenerQueue(state_->config, "");
+  const auto length = static_cast<std::int64_t>(prefix.size());
+  const std::array arguments = {TextValue(prefix), Int64Value(length)};
+  const auto deadline = Clock::now() + kPatience;
+  for (;;) {
+    const iq::Rows waiting = state_->session->Query(
+        "SELECT 1 FROM iq_broker_queued JOIN iq_broker_queue ON queue = iq_broker_queue.id "
+        "WHERE substr(name, 1, $2) = $1 LIMIT 1",
+        arguments);
+    if (waiting.size() == 0) return;
+    if (Clock::now() > deadline) {
+      throw std::runtime_error(
+          "a listener has not had its events after 30 s; the host's log on stderr may say why");
+    }
+    std::this_thread::sleep_for(kListenerStep);
+  }
 }
 
 void Host::Sql(std::string_view script) { state_->session->RunScript(script); }

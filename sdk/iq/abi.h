@@ -15,8 +15,8 @@
  *   [control]  one thread, before and after all workers
  *   [worker]   the worker thread that owns the handler; two handlers of a type may run at once on
  *              two threads, one handler never does
- *   [plan]     [worker], inside iq_command_type.plan
- *   [call]     [worker], inside handle or handle_batch
+ *   [plan]     [worker], inside plan
+ *   [call]     [worker], inside handle, handle_batch or on_event
  *   [any]      any thread
  */
 #ifndef IQ_ABI_H
@@ -27,9 +27,10 @@
 #include <stdint.h>
 
 #define IQ_ABI_MAJOR 1u
-#define IQ_ABI_MINOR 0u
+#define IQ_ABI_MINOR 1u
 
-/* The minor version that the author needs. A host of a lower minor refuses the plugin. */
+/* The minor version that the author needs: define it before this is included. What came later is not
+ * to be seen then, and a host of a lower minor refuses the plugin. */
 #ifndef IQ_USE_MINOR
 #define IQ_USE_MINOR 0u
 #endif
@@ -228,6 +229,29 @@ typedef struct iq_command_type {
                              iq_context *const *contexts, iq_outcome *outcomes, uint32_t count);
 } iq_command_type;
 
+#if IQ_USE_MINOR >= 1u
+/* Since 1.1. What a plugin does once an event has been published, whoever emitted it: at least once for
+ * each, in no particular order, from a queue of its own, so that it holds up no command. */
+typedef struct iq_listener {
+  uint32_t struct_size;
+  uint32_t flags; /* 0 */
+  iq_str name;    /* As the plugin's; with that it names the queue, in which events wait while the plugin
+                     is away. */
+  iq_str pattern; /* Of names of events, whose words are parted by dots: * is one word, # any number. */
+
+  /* As those of iq_command_type, and so are the threads. The event comes as a command does: its name is
+   * `type`, its id `id`, and its document `body` ({"event","id","commandId","occurredAt","data"}). */
+  iq_rc (*create)(const iq_host *host, void **listener);
+  void (*destroy)(void *listener);
+  iq_outcome (*plan)(void *listener, const iq_command *event, iq_plan *plan);
+
+  /* What it writes and the note that it had the event are committed together: an event that comes again
+   * is not handled again. Any outcome but DONE leaves the event for another attempt or for the dead-letter
+   * queue, and is not published. [worker] */
+  iq_outcome (*on_event)(void *listener, const iq_command *event, iq_context *context);
+} iq_listener;
+#endif
+
 typedef struct iq_plugin {
   uint32_t struct_size;
   uint32_t abi_major;       /* IQ_ABI_MAJOR */
@@ -245,6 +269,12 @@ typedef struct iq_plugin {
   void (*shutdown)(void);
   /* Optional abilities by id; NULL for what it does not know. Optional. [any] */
   const void *(*get_extension)(iq_str id);
+
+#if IQ_USE_MINOR >= 1u
+  const iq_listener *const *listeners; /* Since 1.1. */
+  uint32_t listener_count;
+  uint32_t reserved_2;
+#endif
 } iq_plugin;
 
 /* The one exported function. The table lives as long as the library is loaded. [control] */

@@ -19,9 +19,17 @@
 //                                                set-based, with exactly the meaning of Handle for
 //                                                each command.
 //
-// Each worker thread has one object of each handler, so members need no mutex; statics do. Handle
-// and HandleBatch may run several times before one run is committed, so a handler changes nothing
-// but through its context, and keeps nothing about a command in its members.
+// A listener is a class with kName, kPattern and OnEvent, for what is to follow from an event, its
+// own plugin's or another's, after the commit and at least once. It needs IQ_USE_MINOR 1 or later
+// defined before this file is included.
+//   static constexpr std::string_view kName      With the plugin's name it names its queue.
+//   static constexpr std::string_view kPattern   "balance.*": see iq_listener in abi.h.
+//   void OnEvent(const iq::Event&, iq::Context&)
+// Optional, as for a handler: the constructor from iq::Host, and Plan(const Event&, Plan&).
+//
+// Each worker thread has one object of each of them, so members need no mutex; statics do. Handle,
+// HandleBatch and OnEvent may run several times before one run is committed, so a handler changes
+// nothing but through its context, and keeps nothing about a command in its members.
 //
 // Returning is success. Throw iq::Reject, iq::Retry or iq::Invalid for anything else (error.h);
 // std::bad_alloc is a Retry, and every other exception is a fault of the handler: undone, reported,
@@ -36,6 +44,7 @@
 #include <new>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <cxxabi.h>
@@ -44,6 +53,7 @@
 #include <iq/command.h>
 #include <iq/context.h>
 #include <iq/error.h>
+#include <iq/event.h>
 #include <iq/json.h>
 #include <iq/manifest.h>
 #include <iq/value.h>
@@ -61,9 +71,20 @@ concept HasSchema = requires {
   std::string_view(H::kSchema);
 };
 
+template <typename L>
+concept Listens = requires(L listener, const Event& event, Context& context) {
+  {std::string_view(L::kName)};
+  {std::string_view(L::kPattern)};
+  listener.OnEvent(event, context);
+};
+
+// What a handler or a listener is given to look at.
 template <typename H>
-concept Plans = requires(H handler, const Command& command, Plan& plan) {
-  handler.Plan(command, plan);
+using Seen = std::conditional_t<Listens<H>, Event, Command>;
+
+template <typename H>
+concept Plans = requires(H handler, const Seen<H>& seen, Plan& plan) {
+  handler.Plan(seen, plan);
 };
 
 template <typename H>
@@ -152,7 +173,7 @@ iq_outcome PlanCommand(void* handler, const iq_command* command, iq_plan* plan) 
   return Outcome(
       [&] {
         iq::Plan keys(core, plan);
-        instance.handler.Plan(Command(core, *command), keys);
+        instance.handler.Plan(Seen<H>(core, *command), keys);
       },
       fail, [&](const HostCallFailed& error) { fail("handler_error", error.what()); });
 }
@@ -174,7 +195,11 @@ iq_outcome HandleCommand(void* handler, const iq_command* command, iq_context* c
   const auto handle = [&] {
     Context face(instance.host, context);
     try {
-      instance.handler.Handle(Command(core, *command), face);
+      if constexpr (Listens<H>) {
+        instance.handler.OnEvent(Event(core, *command), face);
+      } else {
+        instance.handler.Handle(Command(core, *command), face);
+      }
     } catch (const Invalid& error) {
       throw std::runtime_error(error.what());  // Plan has passed it: not the message's fault.
     }
@@ -225,13 +250,63 @@ consteval iq_command_type MakeCommandType() {
 template <typename H>
 inline constexpr iq_command_type kCommandType = MakeCommandType<H>();
 
-template <typename... Hs>
-inline constexpr std::array<const iq_command_type*, sizeof...(Hs)> kCommandTypes{
-    &kCommandType<Hs>...};
+#if IQ_USE_MINOR >= 1
+template <Listens L>
+consteval iq_listener MakeListener() {
+  iq_listener listener{};
+  listener.struct_size = sizeof(iq_listener);
+  listener.name = Literal(L::kName);
+  listener.pattern = Literal(L::kPattern);
+  listener.create = &CreateHandler<L>;
+  listener.destroy = &DestroyHandler<L>;
+  if constexpr (Plans<L>) listener.plan = &PlanCommand<L>;
+  listener.on_event = &HandleCommand<L>;
+  return listener;
+}
 
-template <typename... Hs>
+template <typename L>
+inline constexpr iq_listener kListener = MakeListener<L>();
+#endif
+
+template <typename... Parts>
+inline constexpr std::size_t kHandlerCount = (0 + ... + (Handles<Parts> ? 1 : 0));
+
+// The tables of those parts that are handlers, in their order, and of those that are listeners.
+template <typename... Parts>
+consteval auto MakeCommandTypes() {
+  std::array<const iq_command_type*, kHandlerCount<Parts...>> types{};
+  std::size_t end = 0;
+  const auto add = [&]<typename Part>() {
+    if constexpr (Handles<Part>) types[end++] = &kCommandType<Part>;
+  };
+  (add.template operator()<Parts>(), ...);
+  return types;
+}
+
+template <typename... Parts>
+inline constexpr auto kCommandTypes = MakeCommandTypes<Parts...>();
+
+#if IQ_USE_MINOR >= 1
+template <typename... Parts>
+consteval auto MakeListeners() {
+  std::array<const iq_listener*, sizeof...(Parts) - kHandlerCount<Parts...>> listeners{};
+  std::size_t end = 0;
+  const auto add = [&]<typename Part>() {
+    if constexpr (Listens<Part>) listeners[end++] = &kListener<Part>;
+  };
+  (add.template operator()<Parts>(), ...);
+  return listeners;
+}
+
+template <typename... Parts>
+inline constexpr auto kListeners = MakeListeners<Parts...>();
+#endif
+
+template <typename... Parts>
 consteval iq_plugin MakePlugin(std::string_view name, std::string_view version) {
-  static_assert(sizeof...(Hs) > 0, "a plugin has at least one handler");
+  static_assert(sizeof...(Parts) > 0, "a plugin has at least one handler or listener");
+  static_assert(((Handles<Parts> != Listens<Parts>)&&...),
+                "a handler has kType and Handle, a listener kName, kPattern and OnEvent");
   iq_plugin plugin{};
   plugin.struct_size = sizeof(iq_plugin);
   plugin.abi_major = IQ_ABI_MAJOR;
@@ -239,15 +314,22 @@ consteval iq_plugin MakePlugin(std::string_view name, std::string_view version) 
   plugin.abi_minor_built = IQ_ABI_MINOR;
   plugin.name = Literal(name);
   plugin.version = Literal(version);
-  plugin.commands = kCommandTypes<Hs...>.data();
-  plugin.command_count = sizeof...(Hs);
+  plugin.commands = kCommandTypes<Parts...>.data();
+  plugin.command_count = kHandlerCount<Parts...>;
+#if IQ_USE_MINOR >= 1
+  plugin.listeners = kListeners<Parts...>.data();
+  plugin.listener_count = sizeof...(Parts) - kHandlerCount<Parts...>;
+#else
+  static_assert(kHandlerCount<Parts...> == sizeof...(Parts),
+                "a listener needs #define IQ_USE_MINOR 1 before <iq/plugin.h>");
+#endif
   return plugin;
 }
 
 }  // namespace iq::detail
 
 // The plugin's entry point and its manifest; once, outside of any namespace. `name` is
-// lower_snake_case or kebab-case, at most 64 bytes; then the version and one or more handlers.
+// lower_snake_case or kebab-case, at most 64 bytes; then the version, and handlers and listeners.
 #define IQ_PLUGIN(name, version, ...)                                                           \
   IQ_MANIFEST_ATTRIBUTES constinit const auto kIqPluginNote =                                   \
       ::iq::detail::MakeNote<::iq::detail::NoteBytes<__VA_ARGS__>(name, version), __VA_ARGS__>( \

@@ -83,6 +83,10 @@ class IQ_TESTKIT_API Host {
   // Sends the last command again, with its id: what a broker does that has not got the ack.
   Outcome Redeliver();
 
+  // Returns when the listeners are through with every event published so far: each has taken
+  // effect, or is in the dead-letter queue after `attempts` of them.
+  void AwaitListeners();
+
   // On a connection of the test's own.
   void Sql(std::string_view script);
   Rows Query(std::string_view sql);

@@ -129,10 +129,12 @@ class ServersProfile : public Profile {
 
   void Clear() override {
     AmqpClient amqp(servers_.broker_url());
-    for (const char* queue :
-         {"billing", "billing.dead", "billing.delay.100ms", "billing.delay.300ms", "bank.events"}) {
+    for (const std::string queue :
+         {"billing", "billing.events.listen.ears", "billing.events.listen.purse"}) {
       amqp.DeleteQueue(queue);
+      for (const char* delay : {".delay.100ms", ".delay.300ms"}) amqp.DeleteQueue(queue + delay);
     }
+    for (const char* queue : {"billing.dead", "bank.events"}) amqp.DeleteQueue(queue);
     Database(servers_.store_url())
         .Exec("DROP SCHEMA IF EXISTS iq CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     RedisClient redis(servers_.locks_url());

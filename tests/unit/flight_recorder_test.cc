@@ -169,8 +169,10 @@ class FolderTest : public testing::Test {
     const pid_t child = fork();
     if (child == 0) {
       FlightRecorder recorder(folder_, {4, 8});
+      std::vector<std::shared_ptr<FlightSlot>> slots;
       for (const Commands& commands : calls) {
-        recorder.Claim().Begin(PluginCall::kHandle, "crash", "1.0.0", commands);
+        slots.push_back(recorder.Claim());
+        slots.back()->Begin(PluginCall::kHandle, "crash", "1.0.0", commands);
       }
       if (stopping) recorder.NoteStopping();
       kill(getpid(), SIGKILL);
@@ -303,7 +305,7 @@ TEST_F(FolderTest, OthersLearnOfNewSuspicionsAndOfTheirEnd) {
 
 TEST_F(FolderTest, TheLivingAreLeftAlone) {
   FlightRecorder recorder(folder_, {1, 1});
-  recorder.Claim().Begin(PluginCall::kHandle, "crash", "1.0.0", Commands{a_.get()});
+  recorder.Claim()->Begin(PluginCall::kHandle, "crash", "1.0.0", Commands{a_.get()});
   EXPECT_EQ(TakeOver(), "");
   EXPECT_EQ(DeathsOf(*a_), 0U);
   EXPECT_THAT(Files(".recorder"), SizeIs(1));
@@ -344,7 +346,7 @@ TEST_F(FolderTest, ItWaitsForAProcessThatIsAboutToDieButNotForever) {
   const pid_t child = fork();
   if (child == 0) {
     FlightRecorder recorder(folder_, {1, 1});
-    recorder.Claim().Begin(PluginCall::kHandle, "crash", "1.0.0", Commands{a_.get()});
+    recorder.Claim()->Begin(PluginCall::kHandle, "crash", "1.0.0", Commands{a_.get()});
     pause();
   }
   ASSERT_TRUE(test::Eventually(10s, [&] {
@@ -419,19 +421,30 @@ class WatchdogTest : public SlotTest {
   static constexpr auto kDeadline = 100ms;
 };
 
+TEST(FlightRecorder, ASlotThatIsGivenBackIsFreeAgain) {
+  FlightRecorder recorder("/proc/no such place", {2, 1});
+  const auto first = recorder.Claim();
+  auto second = recorder.Claim();
+  EXPECT_NE(first, second);
+  EXPECT_EQ(recorder.Claim(), nullptr);
+  FlightSlot* const was = second.get();
+  second.reset();
+  EXPECT_EQ(recorder.Claim().get(), was);
+}
+
 TEST_F(WatchdogTest, ACallThatComesBackLateIsOnlyWarnedOf) {
   testing::internal::CaptureStderr();
   {
     FlightRecorder recorder("/proc/no such place", {2, 1});
     CallWatchdog watchdog(recorder, kDeadline);
-    FlightSlot& slot = recorder.Claim();
+    const auto slot = recorder.Claim();
     for (const auto& [call, deadlines] :
          {std::pair(PluginCall::kHandle, 1.5), std::pair(PluginCall::kCreate, 4.0)}) {
-      slot.Begin(call, "slow", "1.0.0", Commands{a_.get()});
+      slot->Begin(call, "slow", "1.0.0", Commands{a_.get()});
       const auto end = std::chrono::steady_clock::now() +
                        std::chrono::duration_cast<std::chrono::milliseconds>(kDeadline * deadlines);
       (void)test::Eventually(10s, [&] { return std::chrono::steady_clock::now() >= end; });
-      slot.End();
+      slot->End();
     }
   }
   const std::string said = testing::internal::GetCapturedStderr();
@@ -448,7 +461,7 @@ TEST_F(WatchdogTest, ACallThatDoesNotComeBackEndsTheProcess) {
   const auto hang = [this] {
     FlightRecorder recorder("/proc/no such place", {1, 1});
     CallWatchdog watchdog(recorder, kDeadline);
-    recorder.Claim().Begin(PluginCall::kHandle, "slow", "1.0.0", Commands{a_.get()});
+    recorder.Claim()->Begin(PluginCall::kHandle, "slow", "1.0.0", Commands{a_.get()});
     pause();
   };
   EXPECT_EXIT(hang(), testing::KilledBySignal(SIGABRT),
