@@ -45,7 +45,7 @@ test: build-tests
 	ctest --preset release $(CTEST_FLAGS)
 
 bench: build-tests
-	build/release/iq_throughput
+	build/release/iq_bench rate --mix income --commands 50000 --runs 3 iq:1 iq:2 embedded:1 embedded:2
 
 soak: build-tests
 	IQ_SOAK=1 ctest --preset release $(CTEST_FLAGS) --tests-regex 'hot_plugin|crash'

@@ -32,26 +32,22 @@ struct RefusedAs {
   std::string reason;
 };
 
-void ReadId(Command& command, const Message& message) {
+void ReadId(Command& command, const Message& message, Refusal& so_far) {
   const std::string* id = &message.message_id;
   if (id->empty()) id = command.payload.RootText("id");
   command.has_id = id != nullptr && !id->empty();
   if (command.has_id && id->size() > kIdBytesMax) {
     throw RefusedAs{"schema", fmt::format("id: longer than {} bytes", kIdBytesMax)};
   }
+  if (command.has_id) so_far.id = *id;
   command.id = command.has_id ? *id : RandomUuid();
 }
 
 void CheckAge(const Message& message, const JournalConfig& journal) {
-  if (!message.timestamp_s) return;
-  using std::chrono::system_clock;
-  const auto oldest = system_clock::now() - journal.keep;
-  const auto oldest_s = std::chrono::floor<std::chrono::seconds>(oldest.time_since_epoch()).count();
-  if (std::cmp_less(*message.timestamp_s, oldest_s)) {
-    throw RefusedAs{"too_old",
-                    "the message's timestamp is older than journal.keep: whether it was already "
-                    "carried out can no longer be told"};
-  }
+  if (!IsTooOld(message, journal)) return;
+  throw RefusedAs{kTooOld,
+                  "the message's timestamp is older than journal.keep: whether it was already "
+                  "carried out can no longer be told"};
 }
 
 void CheckSize(const Message& message, const LimitsConfig& limits) {
@@ -61,10 +57,11 @@ void CheckSize(const Message& message, const LimitsConfig& limits) {
 }
 
 // `name` says in the body what it is.
-void ReadType(Command& command, const char* name) {
+void ReadType(Command& command, const char* name, Refusal& so_far) {
   const std::string* type = command.payload.RootText(name);
   if (type == nullptr) throw RefusedAs{"schema", fmt::format("{}: missing, or not a string", name)};
   command.type = *type;
+  so_far.type = *type;
 }
 
 void ReadRest(Command& command, Delivery& delivery, const Config& config) {
@@ -80,7 +77,7 @@ void ReadRest(Command& command, Delivery& delivery, const Config& config) {
   command.delivery = std::move(delivery);
 }
 
-std::unique_ptr<Command> ReadCommand(Delivery& delivery, const Config& config) {
+std::unique_ptr<Command> ReadCommand(Delivery& delivery, const Config& config, Refusal& so_far) {
   const Message& message = delivery.message;
   CheckSize(message, config.limits);
   // Before the body is parsed: what an unknown sender wrote need not reach a parser. So a body that
@@ -90,8 +87,8 @@ std::unique_ptr<Command> ReadCommand(Delivery& delivery, const Config& config) {
   }
   auto command = std::make_unique<Command>(Payload::Parse(message.body));
   command->payload.ReadEmptyArrayAsObject("details");
-  ReadType(*command, "type");
-  ReadId(*command, message);
+  ReadType(*command, "type", so_far);
+  ReadId(*command, message, so_far);
   if (!command->has_id && config.inbox.require_id) {
     throw RefusedAs{"no_id", "the message has no id, and inbox.require_id is set"};
   }
@@ -102,12 +99,12 @@ std::unique_ptr<Command> ReadCommand(Delivery& delivery, const Config& config) {
 }
 
 std::unique_ptr<Command> ReadEvent(Delivery& delivery, const std::string& listener,
-                                   const Config& config) {
+                                   const Config& config, Refusal& so_far) {
   const Message& message = delivery.message;
   CheckSize(message, config.limits);
   auto event = std::make_unique<Command>(Payload::Parse(message.body));
-  ReadType(*event, "event");
-  ReadId(*event, message);
+  ReadType(*event, "event", so_far);
+  ReadId(*event, message, so_far);
   event->listener = listener;
   event->uuid = UuidOfMessageId(fmt::format("{}:{}", listener, event->id));
   ReadRest(*event, delivery, config);
@@ -118,8 +115,9 @@ std::unique_ptr<Command> ReadEvent(Delivery& delivery, const std::string& listen
 template <typename Read>
 Decoded Decoding(Delivery delivery, Read read) {
   Refusal refusal;
+  refusal.id = delivery.message.message_id;
   try {
-    return read(delivery);
+    return read(delivery, refusal);
   } catch (const RefusedAs& refused) {
     refusal.code = refused.code;
     refusal.reason = refused.reason;
@@ -127,12 +125,18 @@ Decoded Decoding(Delivery delivery, Read read) {
     refusal.code = error.code();
     refusal.reason = error.what();
   }
-  refusal.id = delivery.message.message_id;
   refusal.delivery = std::move(delivery);
   return refusal;
 }
 
 }  // namespace
+
+bool IsTooOld(const Message& message, const JournalConfig& journal) {
+  if (!message.timestamp_s) return false;
+  const auto oldest = std::chrono::system_clock::now() - journal.keep;
+  const auto oldest_s = std::chrono::floor<std::chrono::seconds>(oldest.time_since_epoch()).count();
+  return std::cmp_less(*message.timestamp_s, oldest_s);
+}
 
 std::uint32_t AttemptsBefore(const Message& message) {
   return CountHeader(message, kAttemptsHeader);
@@ -159,12 +163,15 @@ iq_command Command::View() const {
 }
 
 Decoded Decode(Delivery delivery, const Config& config) {
-  return Decoding(std::move(delivery), [&](Delivery& given) { return ReadCommand(given, config); });
+  return Decoding(std::move(delivery), [&](Delivery& given, Refusal& so_far) {
+    return ReadCommand(given, config, so_far);
+  });
 }
 
 Decoded DecodeEvent(Delivery delivery, const std::string& listener, const Config& config) {
-  return Decoding(std::move(delivery),
-                  [&](Delivery& given) { return ReadEvent(given, listener, config); });
+  return Decoding(std::move(delivery), [&](Delivery& given, Refusal& so_far) {
+    return ReadEvent(given, listener, config, so_far);
+  });
 }
 
 }  // namespace iq

@@ -71,6 +71,10 @@ Decoded Decode(Delivery delivery, const Config& config);
 // noted in the journal for each listener on its own.
 Decoded DecodeEvent(Delivery delivery, const std::string& listener, const Config& config);
 
+// The code of a command whose own timestamp is older than what the journal remembers.
+inline constexpr const char* kTooOld = "too_old";
+bool IsTooOld(const Message& message, const JournalConfig& journal);
+
 // How often the message has been tried before this delivery.
 std::uint32_t AttemptsBefore(const Message& message);
 

@@ -186,7 +186,8 @@ std::optional<std::string> ConfigReader::Scalar(std::string_view key, const std:
 void ConfigReader::Url(std::string_view key, std::string& url, const UrlKind& kind) {
   const std::string right = fmt::format("set {} to {}…, for instance {}", kind.variable,
                                         fmt::join(kind.schemes, "… or "), kind.example);
-  const auto text = Scalar(key, right);
+  auto text = Scalar(key, right);
+  if (!text && !IsWrong(PathOf(key))) text = environment_(std::string(kind.variable));
   if (!text) return;
   const bool known =
       std::any_of(kind.schemes.begin(), kind.schemes.end(),

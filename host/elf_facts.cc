@@ -76,19 +76,52 @@ class Sections {
   std::vector<Elf64_Shdr> sections_;
 };
 
-std::vector<std::string> Needed(const Sections& sections) {
-  std::vector<std::string> needed;
+// A loader that finds no such segment assumes that it needs an executable stack.
+bool ExecutableStack(std::string_view bytes) {
+  const auto header = Read<Elf64_Ehdr>(bytes, 0);
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    const auto segment = Read<Elf64_Phdr>(bytes, header.e_phoff + i * sizeof(Elf64_Phdr));
+    if (segment.p_type == PT_GNU_STACK) return (segment.p_flags & PF_X) != 0;
+  }
+  return true;
+}
+
+void ReadDynamicEntry(const Elf64_Dyn& entry, std::string_view texts, ElfFacts& facts) {
+  switch (entry.d_tag) {
+    case DT_NEEDED:
+      facts.needed.push_back(Text(texts, entry.d_un.d_val));
+      break;
+    case DT_RPATH:
+    case DT_RUNPATH:
+      facts.run_paths.push_back(Text(texts, entry.d_un.d_val));
+      break;
+    case DT_TEXTREL:
+      facts.text_relocations = true;
+      break;
+    case DT_BIND_NOW:
+      facts.binds_now = true;
+      break;
+    case DT_FLAGS:
+      facts.binds_now = facts.binds_now || (entry.d_un.d_val & DF_BIND_NOW) != 0;
+      facts.text_relocations = facts.text_relocations || (entry.d_un.d_val & DF_TEXTREL) != 0;
+      break;
+    case DT_FLAGS_1:
+      facts.binds_now = facts.binds_now || (entry.d_un.d_val & DF_1_NOW) != 0;
+      break;
+    default:
+      break;
+  }
+}
+
+void ReadDynamic(const Sections& sections, ElfFacts& facts) {
   for (const Elf64_Shdr& section : sections.Of(SHT_DYNAMIC)) {
     const std::string_view content = sections.Content(section);
     for (std::uint64_t at = 0; at < content.size(); at += sizeof(Elf64_Dyn)) {
       const auto entry = Read<Elf64_Dyn>(content, at);
       if (entry.d_tag == DT_NULL) break;
-      if (entry.d_tag == DT_NEEDED) {
-        needed.push_back(Text(sections.Texts(section), entry.d_un.d_val));
-      }
+      ReadDynamicEntry(entry, sections.Texts(section), facts);
     }
   }
-  return needed;
 }
 
 // Without the bit that hides a version from the linker.
@@ -195,7 +228,8 @@ ElfFacts ReadElf(std::string_view bytes) {
   const Sections sections(bytes);
   ElfFacts facts;
   facts.architecture = Architecture(Read<Elf64_Ehdr>(bytes, 0).e_machine);
-  facts.needed = Needed(sections);
+  facts.executable_stack = ExecutableStack(bytes);
+  ReadDynamic(sections, facts);
   ReadSymbols(sections, facts);
   facts.notes = Notes(sections);
   return facts;

@@ -12,7 +12,7 @@ namespace iq {
 
 struct ElfSymbol {
   std::string name;
-  std::string library;  // For an import, where its version says so: the library it is from.
+  std::string library{};  // For an import, where its version says so: the library it is from.
   bool weak = false;
   // The dynamic linker keeps one of it for the whole process: a second library that defines it, a
   // later version of the same plugin for instance, silently gets the first one's object. g++ makes
@@ -33,6 +33,10 @@ struct ElfFacts {
   std::vector<ElfSymbol> exports;    // In the order of the file.
   std::vector<ElfSymbol> undefined;  // What it expects from others, likewise.
   std::vector<ElfNote> notes;
+  std::vector<std::string> run_paths;  // Where the loader is told to look for `needed` first.
+  bool binds_now = false;              // All it needs is found when it is mapped, or it is not.
+  bool executable_stack = false;       // It makes the process's stacks executable.
+  bool text_relocations = false;       // Its code is written to while it is mapped.
 };
 
 // `bytes` is a whole 64-bit ELF file in this machine's byte order, see host/elf_file.h. Throws

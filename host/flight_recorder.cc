@@ -292,7 +292,7 @@ std::shared_ptr<FlightSlot> FlightRecorder::Claim() {
   FlightSlot* const slot = free_.back();
   free_.pop_back();
   return {slot, [this](FlightSlot* claimed) {
-            const std::lock_guard lock(mutex_);
+            const std::lock_guard back(mutex_);
             free_.push_back(claimed);
           }};
 }

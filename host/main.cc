@@ -6,6 +6,7 @@
 
 #include "host/base/error.h"
 #include "host/broker/broker.h"
+#include "host/cli/table.h"
 #include "host/cli/verbs.h"
 #include "host/store/store.h"
 #include "host/version.h"
@@ -13,19 +14,25 @@
 namespace iq::cli {
 namespace {
 
+std::string OneLineUsage(const CLI::App* /*app*/, const CLI::Error& error) {
+  return fmt::format("iq: {}; `iq --help` lists the verbs, `iq VERB --help` what one takes\n",
+                     OneLine(error.what()));
+}
+
 int Main(int argc, char** argv) {
   CLI::App app{"iq: carries out typed commands from a queue with plugins", "iq"};
   app.set_version_flag("--version", std::string(kVersion));
   app.require_subcommand(1);
+  app.failure_message(OneLineUsage);
   Invocation invocation;
   for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
-                         AddDead, AddExplain, AddDoctor, AddConfig, AddProbePlugin}) {
+                         AddDead, AddExplain, AddDoctor, AddConfig, AddPluginChildren}) {
     add(app, invocation);
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    return app.exit(error) == 0 ? kDone : kUsage;  // Help, or the line of OneLineUsage.
   }
   try {
     return invocation.work();

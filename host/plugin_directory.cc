@@ -15,6 +15,7 @@
 #include "host/base/error.h"
 #include "host/base/log.h"
 #include "host/elf_facts.h"
+#include "host/plugin_probe.h"
 #include "host/version.h"
 
 namespace iq {
@@ -216,7 +217,7 @@ std::optional<PluginDirectory::Candidate> PluginDirectory::Examine(const std::st
   }
   Candidate candidate{&named, std::nullopt};
   if (!config_.prober.empty() && !stage_.HasPassed(entry.staged, circumstances_)) {
-    candidate.probe.emplace(config_.prober, entry.staged.path, config_.settings);
+    candidate.probe.emplace(StartPluginProbe(config_.prober, entry.staged.path, config_.settings));
   }
   return candidate;
 }
@@ -250,7 +251,7 @@ void PluginDirectory::Judge(Candidate& candidate) {
   auto& [file, entry] = *candidate.entry;
   try {
     if (candidate.probe) {
-      if (const auto fault = candidate.probe->Fault()) {
+      if (const auto fault = candidate.probe->Wait().fault) {
         throw PluginRefused(fmt::format("{}: {}", file, *fault));
       }
       stage_.NotePassed(entry.staged, circumstances_);

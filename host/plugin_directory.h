@@ -15,7 +15,7 @@
 #include "host/base/log.h"
 #include "host/config.h"
 #include "host/plugin.h"
-#include "host/plugin_probe.h"
+#include "host/plugin_child.h"
 #include "host/plugin_stage.h"
 #include "host/routes.h"
 
@@ -85,7 +85,7 @@ class PluginDirectory {
   // A file that is about to be judged.
   struct Candidate {
     Entries::value_type* entry;
-    std::optional<PluginProbe> probe;
+    std::optional<PluginChild> probe;
   };
 
   std::optional<std::vector<std::string>> List();

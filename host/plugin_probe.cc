@@ -1,242 +1,62 @@
 #include "host/plugin_probe.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <system_error>
-#include <utility>
+#include <string_view>
 
 namespace iq {
 namespace {
 
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 
-constexpr rlim_t kMiB = 1024 * 1024;
-constexpr rlim_t kAddressSpaceMax = 8192 * kMiB;
-constexpr rlim_t kFileBytesMax = 16 * kMiB;
-constexpr std::size_t kReportBytesMax = 4096;
-constexpr std::size_t kReasonBytesMax = 500;
+constexpr std::chrono::seconds kPatience{5};
 
-// A line of the report that begins with this says what the child is about to do, any other what is
-// wrong.
-constexpr char kStep = '>';
-
-// A file in memory; -1 when there is none to be had.
-int MemoryFile(const std::string& contents) {
-  const int file = memfd_create("iq-plugin-probe", MFD_CLOEXEC);
-  if (file < 0) return -1;
-  if (write(file, contents.data(), contents.size()) != static_cast<ssize_t>(contents.size()) ||
-      lseek(file, 0, SEEK_SET) != 0) {
-    close(file);
-    return -1;
+// `type` is of commands called `name`, or the face of the listener of that name.
+void TryHandler(const Plugin& plugin, const iq_command_type& type, std::string_view name) {
+  if (type.create == nullptr) return;
+  plugin_child::Step(fmt::format("making a handler for \"{}\"", name));
+  void* handler = nullptr;
+  const iq_rc rc = type.create(plugin.host(), &handler);
+  if (rc != IQ_OK) {
+    throw PluginRefused(fmt::format("it cannot make a handler for \"{}\" ({})", name, rc));
   }
-  return file;
-}
-
-// What a report says in the end.
-struct Report {
-  explicit Report(const std::string& text) {
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-      last_is_step = line.starts_with(kStep);
-      if (last_is_step) {
-        step = line.substr(1, kReasonBytesMax);
-      } else {
-        reason = line.substr(0, kReasonBytesMax);
-      }
-    }
-  }
-
-  std::string step;    // What the child was about to do.
-  std::string reason;  // What it says is wrong.
-  bool last_is_step = false;
-};
-
-void Limit(__rlimit_resource resource, rlim_t value) {
-  const rlimit limit{value, value};
-  setrlimit(resource, &limit);
-}
-
-void LimitThisProcess() {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  Limit(RLIMIT_CORE, 0);
-  Limit(RLIMIT_CPU, static_cast<rlim_t>(PluginProbe::kPatience.count()) + 1);
-  Limit(RLIMIT_FSIZE, kFileBytesMax);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  Limit(RLIMIT_AS, kAddressSpaceMax);  // The sanitizers reserve far more.
-#endif
-}
-
-void Say(const std::string& line) {
-  const std::string text = line + '\n';
-  (void)!write(STDOUT_FILENO, text.data(), text.size());
-}
-
-void Step(const std::string& what) { Say(kStep + what); }
-
-std::string_view TypeOf(const iq_command_type& command) {
-  return {command.type.ptr, command.type.len};
+  plugin_child::Step(fmt::format("destroying a handler for \"{}\"", name));
+  if (type.destroy != nullptr) type.destroy(handler);
 }
 
 void TryHandlers(const Plugin& plugin) {
-  for (const iq_command_type& command : plugin.commands()) {
-    if (command.create == nullptr) continue;
-    Step(fmt::format("making a handler for \"{}\"", TypeOf(command)));
-    void* handler = nullptr;
-    const iq_rc rc = command.create(plugin.host(), &handler);
-    if (rc != IQ_OK) {
-      throw PluginRefused(
-          fmt::format("it cannot make a handler for \"{}\" ({})", TypeOf(command), rc));
-    }
-    Step(fmt::format("destroying a handler for \"{}\"", TypeOf(command)));
-    if (command.destroy != nullptr) command.destroy(handler);
+  for (const iq_command_type& type : plugin.commands()) {
+    TryHandler(plugin, type, {type.type.ptr, type.type.len});
+  }
+  for (const Listener& listener : plugin.listeners()) {
+    TryHandler(plugin, listener.face, listener.label);
   }
 }
 
 void TryPlugin(const std::string& path, const std::map<std::string, Plugin::Settings>& settings) {
-  Step("loading it");
+  plugin_child::Step("loading it");
   const auto plugin = Plugin::Map({"it", path, {}, 1}, settings);
-  Step("its init");
+  plugin_child::Step("its init");
   plugin->Init();
   TryHandlers(*plugin);
-  Step("its shutdown");
-}
-
-// The same message with or without the name that Plugin puts before it.
-std::string WithoutName(std::string reason) {
-  constexpr std::string_view kName = "it: ";
-  return reason.starts_with(kName) ? reason.substr(kName.size()) : reason;
+  plugin_child::Step("its shutdown");
 }
 
 }  // namespace
 
-int RunPluginProbe(const std::string& path) {
-  LimitThisProcess();
-  int status = 0;
-  try {
-    const std::string text{std::istreambuf_iterator<char>(std::cin),
-                           std::istreambuf_iterator<char>()};
-    TryPlugin(path, json::parse(text).get<std::map<std::string, Plugin::Settings>>());
-  } catch (const std::exception& error) {
-    Say(WithoutName(error.what()));
-    status = 1;
-  } catch (...) {
-    Say("it throws something that is no std::exception");
-    status = 1;
-  }
-  // Without the destructors of static objects: the host leaves plugins mapped until its own end.
-  _exit(status);
+PluginChild StartPluginProbe(const std::string& program, const std::string& path,
+                             const std::map<std::string, Plugin::Settings>& settings) {
+  return PluginChild({.program = program,
+                      .arguments = {kPluginProbeVerb, path},
+                      .input = json(settings).dump(-1, ' ', false, json::error_handler_t::replace),
+                      .patience = kPatience});
 }
 
-PluginProbe::PluginProbe(const std::string& program, const std::string& path,
-                         const std::map<std::string, Plugin::Settings>& settings)
-    : deadline_(Clock::now() + kPatience) {
-  const int input = MemoryFile(json(settings).dump(-1, ' ', false, json::error_handler_t::replace));
-  report_ = MemoryFile("");
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&files, report_, STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(&attributes, &signals);
-  sigaddset(&signals, SIGPIPE);
-  sigaddset(&signals, SIGHUP);
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string verb = kPluginProbeVerb;
-  std::string name = "iq";
-  std::string file = path;
-  std::array<char*, 4> arguments{name.data(), verb.data(), file.data(), nullptr};
-  const int error =
-      posix_spawn(&child_, program.c_str(), &files, &attributes, arguments.data(), environ);
-  if (error != 0) {
-    child_ = -1;
-    failure_ = std::generic_category().message(error);
-  }
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
-  if (input >= 0) close(input);
-}
-
-PluginProbe::PluginProbe(PluginProbe&& other) noexcept
-    : child_(std::exchange(other.child_, -1)),
-      report_(std::exchange(other.report_, -1)),
-      failure_(std::move(other.failure_)),
-      deadline_(other.deadline_) {}
-
-PluginProbe::~PluginProbe() {
-  if (child_ > 0) {
-    kill(-child_, SIGKILL);
-    waitpid(child_, nullptr, 0);
-  }
-  if (report_ >= 0) close(report_);
-}
-
-// False when it was ended by force.
-bool PluginProbe::AwaitEnd(int* status) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
-  const int handle = static_cast<int>(syscall(SYS_pidfd_open, child_, 0));
-  pollfd event{handle, POLLIN, 0};
-  const bool ended =
-      handle >= 0 && poll(&event, 1, static_cast<int>(std::max<long>(left.count(), 0))) == 1;
-  if (handle >= 0) close(handle);
-  // Whatever it has started goes with it.
-  kill(-child_, SIGKILL);
-  waitpid(std::exchange(child_, -1), status, 0);
-  return ended;
-}
-
-std::optional<std::string> PluginProbe::Fault() {
-  if (child_ < 0) return fmt::format("no process to probe it in can be started: {}", failure_);
-  int status = 0;
-  const bool ended = AwaitEnd(&status);
-  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
-  const Report report(ReadReport());
-  if (!ended) {
-    return fmt::format("its probe did not end within {} s: {} hangs", kPatience.count(),
-                       report.step);
-  }
-  if (WIFSIGNALED(status)) {
-    const char* const signal = sigdescr_np(WTERMSIG(status));
-    return fmt::format("it crashed its probe: {} ends in \"{}\"", report.step,
-                       signal == nullptr ? "an unknown signal" : signal);
-  }
-  if (!report.last_is_step && !report.reason.empty()) return report.reason;
-  return fmt::format("{} ended its probe with status {}", report.step, WEXITSTATUS(status));
-}
-
-// The end of it: a plugin may have written there as well.
-std::string PluginProbe::ReadReport() const {
-  std::string text(kReportBytesMax, '\0');
-  const off_t end = lseek(report_, 0, SEEK_END);
-  const off_t from = std::max<off_t>(end - static_cast<off_t>(text.size()), 0);
-  const ssize_t size = pread(report_, text.data(), text.size(), from);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  return text;
+void RunPluginProbe(const std::string& path) {
+  plugin_child::Run(kPatience, [&path](const std::string& input) {
+    TryPlugin(path, json::parse(input).get<std::map<std::string, Plugin::Settings>>());
+  });
 }
 
 }  // namespace iq

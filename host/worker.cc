@@ -43,6 +43,20 @@ bool Share(const LockKeys& keys, const std::set<std::string_view>& others) {
                      [&](const std::string& key) { return others.contains(key); });
 }
 
+// Of a refusal the code alone: its reason is about what the message says, and is in its dead
+// letter.
+void LogUnlessDone(const Verdict& verdict, const Item& item) {
+  if (verdict.outcome == Outcome::kDone) return;
+  const Command& command = *item.command;
+  const bool refused =
+      verdict.outcome == Outcome::kRejected || verdict.outcome == Outcome::kInvalid;
+  log::Write(verdict.outcome == Outcome::kFailed ? log::Level::kError : log::Level::kInfo,
+             fmt::format("{} ({}){}{}; attempt {} of {}", OutcomeName(verdict.outcome),
+                         verdict.code, refused ? "" : ": ", refused ? "" : verdict.reason,
+                         command.attempt, command.attempts_max),
+             About(item));
+}
+
 Verdict Crashed(const Suspicion& suspicion) {
   Verdict verdict = Verdict::Of(
       Outcome::kFailed, "crashed",
@@ -346,12 +360,7 @@ void Worker::SettleVerdict(const InHand& decided) {
   if (ran && command.seat != nullptr) command.seat->plugin().trial().Note(command.uuid, verdict);
   // The broker has the delivery back and will bring it again: a copy would make two of it.
   if (!recorded && delivery.epoch != consumer_->epoch()) return;
-  if (verdict.outcome != Outcome::kDone) {
-    log::Write(verdict.outcome == Outcome::kFailed ? log::Level::kError : log::Level::kInfo,
-               fmt::format("{} ({}): {}; attempt {} of {}", OutcomeName(verdict.outcome),
-                           verdict.code, verdict.reason, command.attempt, command.attempts_max),
-               About(item));
-  }
+  LogUnlessDone(verdict, item);
   const bool give_up = verdict.final || command.attempt >= command.attempts_max;
   if (!give_up) {
     std::vector<Outgoing> later;
@@ -398,8 +407,7 @@ std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& it
 
 void Worker::SettleRefused(Refusal refusal) {
   const Delivery& delivery = refusal.delivery;
-  log::Info(fmt::format("invalid ({}): {}", refusal.code, refusal.reason),
-            {refusal.id, refusal.type, {}});
+  log::Info(fmt::format("invalid ({})", refusal.code), {refusal.id, refusal.type, {}});
   const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
   std::vector<Outgoing> answers;
   answers.push_back(DeadCopy(

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "host/base/log.h"
@@ -10,33 +13,83 @@
 namespace iq {
 namespace {
 
+using Clock = Outage::Clock;
+
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr int kDoublingsMax = 5;  // 50 ms << 5 is 1.6 s; the cap below rounds it to 2 s.
 constexpr std::chrono::milliseconds kPauseMax{2000};
+
+// What this process has said of its servers.
+class Servers {
+ public:
+  static Servers& OfThisProcess() {
+    static Servers servers;
+    return servers;
+  }
+
+  // True for the first connection that finds it away.
+  bool Lost(const std::string& server) {
+    const std::lock_guard lock(mutex_);
+    Server& state = servers_[server];
+    ++state.failing;
+    if (state.away_since) return false;
+    state.away_since = Clock::now();
+    return true;
+  }
+
+  // How long it was away, for the first connection that finds it back.
+  std::optional<Clock::duration> Found(const std::string& server) {
+    const std::lock_guard lock(mutex_);
+    Server& state = servers_[server];
+    --state.failing;
+    const auto since = std::exchange(state.away_since, std::nullopt);
+    if (!since) return std::nullopt;
+    return Clock::now() - *since;
+  }
+
+  // A connection that failed is given up. With the last one nobody waits for the server any more.
+  void GivenUp(const std::string& server) {
+    const std::lock_guard lock(mutex_);
+    Server& state = servers_[server];
+    if (--state.failing == 0) state.away_since.reset();
+  }
+
+ private:
+  struct Server {
+    int failing = 0;  // Connections.
+    std::optional<Clock::time_point> away_since;
+  };
+
+  std::mutex mutex_;
+  std::map<std::string, Server> servers_;
+};
 
 }  // namespace
 
 Outage::Outage(std::string server) : server_(std::move(server)), random_(std::random_device{}()) {}
 
+Outage::~Outage() {
+  if (ongoing()) Servers::OfThisProcess().GivenUp(server_);
+}
+
 void Outage::Failed(std::string_view reason) {
-  const auto now = Clock::now();
-  if (failures_ == 0) {
-    began_ = now;
+  if (failures_ == 0 && Servers::OfThisProcess().Lost(server_)) {
     log::Warn(fmt::format("{} is unavailable: {}; reconnecting", server_, reason));
   }
   const auto pause =
       failures_ > kDoublingsMax ? kPauseMax : std::min(kPauseMax, kFirstPause * (1 << failures_));
   std::uniform_int_distribution<std::int64_t> jitter(pause.count() / 2, pause.count());
-  next_attempt_ = now + std::chrono::milliseconds(jitter(random_));
+  next_attempt_ = Clock::now() + std::chrono::milliseconds(jitter(random_));
   ++failures_;
 }
 
 void Outage::Ended() {
-  if (failures_ == 0) return;
-  const auto length =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
-  log::Info(fmt::format("{} is back after {} ms", server_, length));
+  if (!ongoing()) return;
   failures_ = 0;
+  if (const auto length = Servers::OfThisProcess().Found(server_)) {
+    log::Info(fmt::format("{} is back after {} ms", server_,
+                          std::chrono::duration_cast<std::chrono::milliseconds>(*length).count()));
+  }
 }
 
 std::chrono::milliseconds Outage::UntilNextAttempt() const {

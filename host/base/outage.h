@@ -1,5 +1,5 @@
-// One server's outage as one connection sees it: a log line when it begins, one when it ends, and
-// a jittered pause between the attempts to reconnect.
+// One server's outage: a log line when it begins, one when it ends, and a jittered pause between
+// the attempts of each connection to reconnect.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,9 @@
 
 namespace iq {
 
-// Not thread-safe: one per connection.
+// As one connection sees it. Connections to the same server share what is said of its outage: the
+// first one that fails says that it begins, the first one that is back that it has ended. Each
+// object belongs to one thread at a time.
 class Outage {
  public:
   using Clock = std::chrono::steady_clock;
@@ -17,12 +19,15 @@ class Outage {
   // `server` names the server in the log, for instance "postgresql at 127.0.0.1:5432". It must not
   // contain a password.
   explicit Outage(std::string server);
+  Outage(const Outage&) = delete;
+  Outage& operator=(const Outage&) = delete;
+  ~Outage();
 
   // An attempt failed. Logs `reason` unless the outage is already known, and puts the next attempt
   // off by 50 ms at first, doubling up to 2 s, each drawn between half and the whole of that.
   void Failed(std::string_view reason);
 
-  // An attempt succeeded. Logs the outage's length if there was one.
+  // An attempt succeeded. Logs the outage's length if there was one that nobody has seen to end.
   void Ended();
 
   bool ongoing() const { return failures_ > 0; }
@@ -33,7 +38,6 @@ class Outage {
  private:
   std::string server_;
   int failures_ = 0;
-  Clock::time_point began_{};
   Clock::time_point next_attempt_{};
   std::minstd_rand random_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -72,6 +73,7 @@ class Retrier {
       // Giving it up was one event.
       ++used;
     }
+    Rejuvenate(letter, message);
     if (used > 0) message.headers[kEventIndexHeader] = {static_cast<std::int64_t>(used)};
     sender_.Send({"", retried.queue}, std::move(message));
     sender_.Flush();
@@ -79,6 +81,16 @@ class Retrier {
   }
 
  private:
+  // A letter may have waited for longer than the journal remembers. One that was refused for its
+  // own age is refused again: it may have been carried out before it was forgotten. Others were
+  // not.
+  void Rejuvenate(const DeadLetter& letter, Message& message) const {
+    if (letter.code == kTooOld || !IsTooOld(message, config_.journal)) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    message.timestamp_s =
+        static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(now).count());
+  }
+
   // An interruption may have left the letter behind, and its copy may have been rejected since:
   // then the row knows of more events than the letter does.
   void RemoveRejection(const std::string& uuid, Retried& retried, std::size_t& used) {

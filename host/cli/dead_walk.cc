@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
@@ -14,6 +15,9 @@
 
 namespace iq::cli {
 namespace {
+
+// However old a letter is, what it says is to be shown.
+constexpr std::chrono::years kEver{100};
 
 std::string HashName(const std::string& body) {
   constexpr std::size_t kDigitsShown = 12;
@@ -72,6 +76,7 @@ DeadLetter ReadDeadLetter(Delivery delivery, const Config& config) {
 
 DeadWalk::DeadWalk(Broker& broker, const Config& config) : config_(config) {
   config_.security = {};
+  config_.journal.keep = kEver;
   const std::string& queue = config.dead_letter.queue;
   const auto state = broker.Inspect(queue);
   if (!state) {

@@ -34,13 +34,29 @@ void AddInspect(CLI::App& plugin, Invocation& invocation) {
   });
 }
 
+void AddCheck(CLI::App& plugin, Invocation& invocation) {
+  CLI::App* verb = AddVerb(plugin, invocation, "check",
+                           "Try a plugin in every way in which plugins go wrong", Rows::kYes);
+  const auto options = std::make_shared<CheckOptions>();
+  verb->add_option("FILE", options->file, "The .so")->required();
+  verb->add_option("--tables", options->tables,
+                   "A script that makes its tables, in SQLite's dialect")
+      ->allow_extra_args(false);
+  verb->add_option("--setting", options->settings, "PLUGIN.KEY=VALUE, as plugins.settings has it")
+      ->allow_extra_args(false);
+  verb->callback([&invocation, options] {
+    invocation.work = [&invocation, options] { return CheckPlugin(*options, invocation.json); };
+  });
+}
+
 }  // namespace
 
 void AddPlugin(CLI::App& app, Invocation& invocation) {
-  CLI::App* plugin = app.add_subcommand("plugin", "Start a new plugin, or look into one");
+  CLI::App* plugin = app.add_subcommand("plugin", "Start a new plugin, look into one, or try it");
   plugin->require_subcommand(1);
   AddNew(*plugin, invocation);
   AddInspect(*plugin, invocation);
+  AddCheck(*plugin, invocation);
 }
 
 }  // namespace iq::cli

@@ -3,7 +3,6 @@
 #include <iq/abi.h>
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -15,45 +14,14 @@
 #include "host/cli/verbs.h"
 #include "host/elf_facts.h"
 #include "host/elf_file.h"
+#include "host/plugin_manifest.h"
 
 namespace iq::cli {
 namespace {
 
-struct Manifest {
-  std::uint32_t abi_major = 0;
-  std::uint32_t abi_minor_least = 0;
-  std::uint32_t abi_minor_built = 0;
-  std::string name;
-  std::string version;
-  std::vector<std::string> types;
-};
-
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-// abi.h, iq_manifest: three numbers and a zero, then texts that end in NUL.
-Manifest ParseManifest(const std::string& content) {
-  constexpr const char* kFault = "has a manifest that cannot be read; rebuild it with this SDK";
-  std::array<std::uint32_t, 4> numbers{};
-  if (content.size() <= sizeof numbers || content.back() != '\0') throw std::runtime_error(kFault);
-  std::memcpy(numbers.data(), content.data(), sizeof numbers);
-  std::vector<std::string> texts;
-  for (std::size_t at = sizeof numbers; at < content.size(); at += texts.back().size() + 1) {
-    texts.emplace_back(content.c_str() + at);
-  }
-  if (texts.size() < 2) throw std::runtime_error(kFault);
-  return {numbers[0], numbers[1], numbers[2], texts[0], texts[1], {texts.begin() + 2, texts.end()}};
-}
-
-std::optional<Manifest> FindManifest(const ElfFacts& facts) {
-  for (const ElfNote& note : facts.notes) {
-    if (note.owner == IQ_MANIFEST_OWNER && note.type == IQ_MANIFEST_TYPE) {
-      return ParseManifest(note.content);
-    }
-  }
-  return std::nullopt;
 }
 
 // The C and C++ libraries and what they are made of.
@@ -82,7 +50,7 @@ std::vector<std::string> Foreign(const ElfFacts& facts) {
 }
 
 Record Describe(const std::string& file, const std::string& bytes, const ElfFacts& facts,
-                const std::optional<Manifest>& manifest) {
+                const std::optional<PluginManifest>& manifest) {
   Record record{{"file", file}, {"manifest", manifest.has_value()}};
   if (manifest) {
     const auto& [major, least, built, name, version, types] = *manifest;
@@ -102,7 +70,8 @@ Record Describe(const std::string& file, const std::string& bytes, const ElfFact
 }
 
 // Why the host would refuse it, as the rest of a sentence that begins with its name.
-std::optional<std::string> Refusal(const ElfFacts& facts, const std::optional<Manifest>& manifest) {
+std::optional<std::string> Refusal(const ElfFacts& facts,
+                                   const std::optional<PluginManifest>& manifest) {
   if (manifest && manifest->abi_major != IQ_ABI_MAJOR) {
     return fmt::format("speaks ABI major {}, this host speaks {}; rebuild it with this host's SDK",
                        manifest->abi_major, IQ_ABI_MAJOR);
@@ -130,7 +99,7 @@ int InspectPlugin(const std::string& file, bool json) {
   if (const auto fault = ElfFault(file)) return Complain(file, *fault);
   const std::string bytes = ReadAll(file);
   ElfFacts facts;
-  std::optional<Manifest> manifest;
+  std::optional<PluginManifest> manifest;
   try {
     facts = ReadElf(bytes);
     manifest = FindManifest(facts);

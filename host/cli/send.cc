@@ -147,8 +147,10 @@ constexpr const char* kNotSignable =
 
 [[noreturn]] void Refuse(const std::string& what) { throw UsageError("send: " + what); }
 
+bool FromInput(const SendOptions& options) { return options.type == "-" || options.file == "-"; }
+
 void CheckOptions(const SendOptions& options) {
-  const bool lines = !options.file.empty() || options.type == "-";
+  const bool lines = !options.file.empty() || FromInput(options);
   if (options.type.empty() && options.file.empty()) {
     Refuse("what? Name a TYPE and key=value pairs, --file FILE, or - for standard input");
   }
@@ -280,8 +282,8 @@ void CheckRoute(Broker& broker, const ConsumerConfig& consumer,
 int Send(const Config& config, const SendOptions& options, bool json) {
   RequireUrls(config);
   CheckOptions(options);
-  const bool from_file = !options.file.empty();
-  const bool from_input = options.type == "-";
+  const bool from_input = FromInput(options);
+  const bool from_file = !options.file.empty() && !from_input;
   const std::string key = config.security.keys.empty() ? "" : config.security.keys.front();
   const IdRules rules{.none = options.no_id, .signable = !key.empty()};
   std::vector<Line> lines;
@@ -325,7 +327,8 @@ void AddSend(CLI::App& app, Invocation& invocation) {
   verb->add_option("--count", options->count, "How many of the command to send")
       ->check(CLI::Range(std::uint64_t{1}, kCountMax))
       ->capture_default_str();
-  verb->add_option("--file", options->file, "Send the whole commands of this file, one a line");
+  verb->add_option("--file", options->file,
+                   "Send the whole commands of this file, one a line; - is standard input");
   verb->add_option("--exchange", options->exchange, "Where to [the first consumer's exchange]");
   auto* wait =
       verb->add_flag("--wait", options->wait,

@@ -6,9 +6,6 @@
 namespace iq::cli {
 namespace {
 
-// Itself, also when another has been installed in its place.
-constexpr const char* kThisProgram = "/proc/self/exe";
-
 log::Format ResolvedFormat(LogConfig::Format format) {
   switch (format) {
     case LogConfig::Format::kText:

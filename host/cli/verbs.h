@@ -15,6 +15,9 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;  // The work failed.
 inline constexpr int kUsage = 2;   // Wrong usage or configuration.
 
+// This program as a child: itself, also when another has been installed in its place.
+inline constexpr const char* kThisProgram = "/proc/self/exe";
+
 // What every verb shares.
 struct Invocation {
   std::string config_path = "config.yaml";
@@ -40,7 +43,7 @@ void AddSend(CLI::App& app, Invocation& invocation);
 void AddEvents(CLI::App& app, Invocation& invocation);
 void AddPlugins(CLI::App& app, Invocation& invocation);
 void AddPlugin(CLI::App& app, Invocation& invocation);
-void AddProbePlugin(CLI::App& app, Invocation& invocation);  // Not for people.
+void AddPluginChildren(CLI::App& app, Invocation& invocation);  // Not for people.
 void AddDead(CLI::App& app, Invocation& invocation);
 void AddExplain(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);

@@ -4,15 +4,14 @@
 
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
-#include <system_error>
 #include <thread>
 
 #include "host/base/log.h"
+#include "host/base/temporary_directory.h"
 #include "host/base/uuid.h"
 #include "host/host.h"
 #include "host/store/values.h"
@@ -31,29 +30,6 @@ constexpr auto kPatience = 30s;
 constexpr auto kStep = 100ms;
 constexpr auto kListenerStep = 5ms;
 constexpr auto kStatementMax = 60s;
-
-// A directory that goes with the object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "iq-testkit-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) {
-      throw std::system_error(errno, std::generic_category(), pattern);
-    }
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 Config MakeConfig(const std::filesystem::path& directory, const Options& options) {
   Config config;
@@ -153,7 +129,7 @@ struct Host::State {
   void Publish(std::string_view body, const std::string& id);
   std::map<std::string, Outcome> Await(const std::set<std::string>& ids) const;
 
-  TemporaryDirectory directory;
+  TemporaryDirectory directory{"testkit"};
   Config config;
   SqlFaults faults;
   std::atomic<std::int64_t> set_time_us{0};  // 0: the real time.

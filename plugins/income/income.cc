@@ -90,7 +90,9 @@ class Income {
       "userId": {"type": "integer", "minimum": 1},
       "sum": {"type": ["number", "string"], "pattern": "^[0-9]{1,40}(\\.[0-9]{1,3})?$"},
       "details": {"type": "object"}
-    }
+    },
+    "examples": [{"type": "income", "userId": 2, "sum": 1, "details": {}},
+                 {"type": "income", "userId": 2, "sum": "12.345"}]
   })";
 
   explicit Income(const iq::Host& host) : open_accounts_(host.Flag("open_accounts", false)) {}

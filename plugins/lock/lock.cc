@@ -192,7 +192,12 @@ class Lock {
           "uuid": {"type": "string", "minLength": 1, "maxLength": 255}
         }
       }
-    }
+    },
+    "examples": [
+      {"type": "lock", "userId": 2, "sum": 2, "details": {"event": "lock", "uuid": "id2"}},
+      {"type": "lock", "userId": 2, "sum": 2, "details": {"event": "withdraw", "uuid": "id2"}},
+      {"type": "lock", "userId": 2, "sum": 2, "details": {"event": "unlock", "uuid": "id2"}}
+    ]
   })";
 
   explicit Lock(const iq::Host& host) : await_hold_(host.Flag("await_hold", false)) {}

@@ -113,7 +113,8 @@ class TransferHandler {
         "required": ["userFromId"],
         "properties": {"userFromId": {"type": "integer", "minimum": 1}}
       }
-    }
+    },
+    "examples": [{"type": "transfer", "userId": 2, "sum": 5, "details": {"userFromId": 3}}]
   })";
 
   void Plan(const iq::Command& command, iq::Plan& plan) {

@@ -64,7 +64,8 @@ class Withdraw {
       "userId": {"type": "integer", "minimum": 1},
       "sum": {"type": ["number", "string"], "pattern": "^[0-9]{1,40}(\\.[0-9]{1,3})?$"},
       "details": {"type": "object"}
-    }
+    },
+    "examples": [{"type": "withdraw", "userId": 2, "sum": 2, "details": {}}]
   })";
 
   void Plan(const iq::Command& command, iq::Plan& plan) {

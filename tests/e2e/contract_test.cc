@@ -270,6 +270,17 @@ TEST_F(ContractTest, AnUnknownTypeAndATooLargeBodyGoToTheDead) {
   ExpectInvalid(Income(2, "1") + std::string(256 * 1024, ' '), "too_large");
 }
 
+TEST_F(ContractTest, NothingOfABodyIsLogged) {
+  const auto user = User(1);
+  const std::string marker = "secret-marker";
+  ExpectRejected(Lock("lock", user, "5", marker), "insufficient_funds");
+  ExpectRejected(Lock("unlock", user, "5", marker), "unknown_hold");
+  ExpectInvalid(fmt::format(R"({{"type":"income","userId":"{}","sum":1}})", marker), "schema");
+  ExpectInvalid(fmt::format(R"({{"{0}":1,"{0}":2}})", marker), "malformed");
+  EXPECT_THAT(iq().Log(), testing::Not(testing::HasSubstr(marker)));
+  EXPECT_THAT(iq().Log(), testing::Not(testing::HasSubstr(fmt::format("user {}", user))));
+}
+
 TEST_F(ContractTest, ACommandOlderThanTheJournalIsRefused) {
   AmqpProperties properties;
   properties.timestamp = 1'000'000'000;

@@ -151,7 +151,7 @@ TEST_F(HotPluginTest, WhateverComesInItsPlaceTheOldOneServesOn) {
   Put("swap_1");
   Start("");
   EXPECT_EQ(ServedBy(), "1.0.0");
-  ExpectRefused("crashed its probe: loading it", [&] { Put("swap_crash"); });
+  ExpectRefused("it crashed: loading it", [&] { Put("swap_crash"); });
   ExpectRefused("making a handler for \\\"test.swap\\\" hangs", [&] { Put("swap_hang"); });
   ExpectRefused("ABI major", [&] { Put("swap_major"); });
   ExpectRefused("it does not export", [&] { Put("no_entry"); });

@@ -98,7 +98,7 @@ void Installation::Configure(const InstallationOptions& options) {
 ProcessOptions Installation::ProcessOptionsOf() const {
   ProcessOptions process;
   process.directory = directory_;
-  process.environment = {{"IQ_SQL_DIR", IQ_SOURCE_DIR "/sql"}};
+  process.without_environment = {"IQ_SQL_DIR"};  // The program finds its own.
   const auto set = [&process](const std::string& name, const std::string& given,
                               const std::string& otherwise) {
     const std::string& url = given.empty() ? otherwise : given;

@@ -2,10 +2,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <csignal>
 #include <filesystem>
+#include <mutex>
 #include <regex>
 #include <sstream>
+#include <stop_token>
+#include <thread>
 
 #include "tests/e2e/bank.h"
 #include "tests/support/eventually.h"
@@ -88,6 +92,26 @@ class Supervisor {
   int controls_ = 0;
 };
 
+// Publishes as fast as hosts can follow, for as long as it lives: whenever they stop, they are in
+// the middle of it, and something is left.
+class Flood {
+ public:
+  explicit Flood(Bank& bank)
+      : thread_([&bank](const std::stop_token& stop) {
+          constexpr std::size_t kPortion = 300;
+          std::mutex mutex;
+          std::unique_lock lock(mutex);
+          std::condition_variable_any stopped;
+          while (!stop.stop_requested()) {
+            bank.Publish(kPortion);
+            stopped.wait_for(lock, stop, 50ms, [] { return false; });
+          }
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
 class SupervisorTest : public testing::Test {
  protected:
   // No host ends for all of `duration`.
@@ -135,10 +159,12 @@ TEST_F(SupervisorTest, TenHostsOutliveEveryServerAndStopInOrderUnderLoad) {
   EXPECT_EQ(supervisor_.Running(), pids);
 
   // Stopped while all of them are in the middle of it.
-  const std::size_t before = bank_.Journalled();
-  bank_.Publish(6000);
-  EXPECT_TRUE(Eventually(30s, [&] { return bank_.Journalled() > before + 100; }));
-  supervisor_.Control({"stop", "all"});
+  {
+    const std::size_t before = bank_.Journalled();
+    const Flood flood(bank_);
+    EXPECT_TRUE(Eventually(30s, [&] { return bank_.Journalled() > before + 1000; }));
+    supervisor_.Control({"stop", "all"});
+  }
   EXPECT_FALSE(bank_.AllJournalled()) << "there was no load left to be stopped under";
   EXPECT_EQ(supervisor_.Count("(exit status 0)"), kHosts) << supervisor_.Log();
   EXPECT_EQ(supervisor_.Count("SIGKILL"), 0U) << supervisor_.Log();

@@ -163,6 +163,20 @@ TEST(Decode, AttemptsAreCountedByTheHeader) {
   EXPECT_EQ(Accepted(delivery)->attempt, 1U);
 }
 
+TEST(Decode, ARefusalKnowsTheIdAndTheTypeAsFarAsTheyWereRead) {
+  Config config;
+  config.inbox.require_id = true;
+  const auto refused = [&config](Delivery delivery) {
+    return std::get<Refusal>(Decode(std::move(delivery), config));
+  };
+  EXPECT_EQ(refused(Carrying(R"({"type":"t"})")).type, "t");
+  Delivery old = Carrying(R"({"type":"t","id":"i"})");
+  old.message.timestamp_s = 1;
+  EXPECT_EQ(refused(old).type, "t");
+  EXPECT_EQ(refused(old).id, "i");
+  EXPECT_EQ(refused(Carrying("not json", "i")).id, "i");
+}
+
 TEST(Decode, ARefusalKeepsTheDeliveryWhole) {
   Delivery delivery = Carrying("not json", "an id");
   delivery.tag = 7;

@@ -103,6 +103,17 @@ TEST(Config, TheShippedFileTakesItsUrlsAndItsKeyFromTheEnvironment) {
   EXPECT_NO_THROW(RequireUrls(config));
 }
 
+TEST(Config, AUrlThatTheFileLeavesOutComesFromTheEnvironment) {
+  const Variable broker("IQ_BROKER_URL", "amqp://b/");
+  const Variable store("IQ_STORE_URL", "postgresql://s/");
+  const Variable locks("IQ_LOCKS_URL", "redis://l");
+  const Config config = LoadYaml("locks: {wait: 1s}\n");
+  EXPECT_EQ(config.broker.url, "amqp://b/");
+  EXPECT_EQ(config.store.url, "postgresql://s/");
+  EXPECT_EQ(config.locks.url, "redis://l");
+  EXPECT_EQ(LoadYaml("broker: {url: 'amqp://file/'}\n").broker.url, "amqp://file/");
+}
+
 TEST(Config, WithNoneOfTheUrlsEverythingIsEmbedded) {
   const Variable empty("IQ_TEST_EMPTY", "");
   for (const char* yaml :

@@ -1,0 +1,275 @@
+#include "bench/arena.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "host/broker/broker.h"
+#include "tests/support/eventually.h"
+
+namespace iq::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kPublishAtATime = 5000;
+constexpr auto kStep = 10ms;
+// A contender that makes no progress for so long is given up.
+constexpr auto kStallMax = 60s;
+constexpr auto kStopMax = 60s;
+// Above this, events are counted and no longer looked at one by one.
+constexpr std::int64_t kEventsReadMax = 100'000;
+
+void Require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+std::string MakeDirectory() {
+  std::string pattern = "/var/tmp/iq-bench-XXXXXX";
+  return mkdtemp(pattern.data());
+}
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// A field of /proc/PID/status, in KiB.
+double StatusMib(pid_t pid, const std::string& field) {
+  std::istringstream lines(test::ReadFile(fmt::format("/proc/{}/status", pid)));
+  for (std::string line; std::getline(lines, line);) {
+    constexpr double kKibPerMib = 1024;
+    if (line.starts_with(field)) return std::stod(line.substr(field.size() + 1)) / kKibPerMib;
+  }
+  return 0;
+}
+
+// User and system time of all processes in the sessions of `leaders`, so far.
+double CpuSeconds(const std::set<pid_t>& leaders) {
+  double ticks = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string stat = test::ReadFile(entry.path() / "stat");
+    const std::size_t name_end = stat.rfind(')');
+    if (name_end == std::string::npos) continue;
+    std::istringstream fields(stat.substr(name_end + 1));
+    std::vector<std::string> values{std::istream_iterator<std::string>(fields), {}};
+    constexpr std::size_t kSession = 3;
+    constexpr std::size_t kUserTicks = 11;
+    if (values.size() <= kUserTicks + 1 || !leaders.contains(std::stoi(values[kSession]))) continue;
+    ticks += std::stod(values[kUserTicks]) + std::stod(values[kUserTicks + 1]);
+  }
+  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+// When so many events had arrived, as far as it was looked.
+class Course {
+ public:
+  void Note(std::size_t events) { points_.emplace_back(events, Clock::now()); }
+
+  // Events a second between two counts.
+  double Rate(double from, double to) const {
+    return (to - from) / Seconds(TimeOf(to) - TimeOf(from));
+  }
+
+ private:
+  Clock::time_point TimeOf(double count) const {
+    for (const auto& [events, at] : points_) {
+      if (static_cast<double>(events) >= count) return at;
+    }
+    return points_.back().second;
+  }
+
+  std::vector<std::pair<std::size_t, Clock::time_point>> points_;
+};
+
+}  // namespace
+
+Arena::Arena(test::ProfileName profile)
+    : directory_(MakeDirectory()),
+      profile_(test::OpenProfile(profile, directory_)),
+      broker_(profile_->OpenBroker()),
+      store_(profile_->OpenStore()) {
+  profile_->Clear();
+  test::Process migrate({IQ_BINARY_DIR "/iq", "migrate", "--config", IQ_SOURCE_DIR "/config.yaml"},
+                        Options());
+  const auto status = migrate.Wait(60s);
+  Require(status && status->code == 0, "iq migrate failed");
+  DeclareQueues();
+}
+
+Arena::~Arena() { std::filesystem::remove_all(directory_); }
+
+// By a host that has nothing else to do in its life.
+void Arena::DeclareQueues() {
+  const Contender iq = Iq(1);
+  const Processes host = Start(iq);
+  AwaitConsumer(iq);
+  Stop(host);
+  event_queue_ = broker_->DeclareTemporaryQueue();
+  broker_->BindToEvents(event_queue_);
+}
+
+test::ProcessOptions Arena::Options() const {
+  const test::Profile::Urls urls = profile_->urls();
+  test::ProcessOptions options;
+  options.directory = directory_;
+  options.environment = {{"IQ_BROKER_URL", urls.broker},
+                         {"IQ_STORE_URL", urls.store},
+                         {"IQ_LOCKS_URL", urls.locks},
+                         {"IQ_PLUGINS", IQ_BINARY_DIR "/plugins"}};
+  options.stderr_file = directory_ + "/log";
+  options.stdout_file = options.stderr_file;
+  return options;
+}
+
+Arena::Processes Arena::Start(const Contender& contender) const {
+  Processes processes;
+  for (std::size_t i = 0; i < contender.processes; ++i) {
+    processes.push_back(std::make_unique<test::Process>(contender.argv, Options()));
+  }
+  return processes;
+}
+
+void Arena::Stop(const Processes& processes) {
+  for (const auto& process : processes) process->Signal(SIGTERM);
+  for (const auto& process : processes) {
+    const auto status = process->Wait(kStopMax);
+    Require(status && status->code == 0, "it does not stop in order");
+  }
+}
+
+void Arena::AwaitConsumer(const Contender& contender) {
+  Require(test::Eventually(120s, [&] { return broker_->Consumers("billing") > 0; }),
+          contender.name + " does not consume");
+}
+
+void Arena::FillJournal(std::int64_t rows) {
+  store_->Rows(
+      "INSERT INTO iq.journal (message_id, command_id, type, outcome, events, payload_hash, "
+      "plugin, "
+      "attempts, worker, batch) "
+      "SELECT gen_random_uuid(), 'old-' || i, 'income', 'done', "
+      "'[{\"event\":\"balance.income\",\"data\":{\"userId\":1,\"sum\":1000,\"balance\":2000}}]', "
+      "decode(md5(i::text), 'hex'), 'income/1.0.0', 1, gen_random_uuid(), i "
+      "FROM generate_series(1, CAST($1 AS bigint)) AS i",
+      {std::to_string(rows)});
+  store_->Rows("VACUUM ANALYZE iq.journal");
+  journalled_before_ = rows;
+}
+
+void Arena::Fill(const Load& load) {
+  load.Prepare(*store_);
+  for (std::int64_t sent = 0; sent < load.commands(); sent += kPublishAtATime) {
+    broker_->Publish(load.Commands(sent, std::min(sent + kPublishAtATime, load.commands())));
+  }
+}
+
+Measured Arena::Drain(const Contender& contender, const Load& load) {
+  Measured measured;
+  const auto total = static_cast<std::size_t>(load.commands());
+  Fill(load);
+  const auto started = Clock::now();
+  const Processes processes = Start(contender);
+  std::set<pid_t> leaders;
+  for (const auto& process : processes) leaders.insert(process->pid());
+  Require(test::Eventually(120s, [&] { return broker_->Depth("billing") < total; }),
+          contender.name + " takes nothing from the queue");
+  const auto first_delivery = Clock::now();
+  measured.rss_idle_mib = StatusMib(processes[0]->pid(), "VmRSS:");
+  const double cpu_before = CpuSeconds(leaders);
+
+  Course course;
+  std::size_t events = 0;
+  auto progress_at = Clock::now();
+  while (events < total) {
+    std::this_thread::sleep_for(kStep);
+    const std::size_t now = EventCount();
+    if (events == 0 && now > 0) measured.start_s = Seconds(Clock::now() - started);
+    if (now != events) progress_at = Clock::now();
+    events = now;
+    course.Note(events);
+    Require(Clock::now() - progress_at < kStallMax,
+            fmt::format("{} stalls after {} events", contender.name, events));
+  }
+  const auto ended = Clock::now();
+  const auto count = static_cast<double>(total);
+  measured.rate = count / Seconds(ended - first_delivery);
+  measured.cpu_us = (CpuSeconds(leaders) - cpu_before) * 1e6 / count;
+  measured.first_tenth = course.Rate(count * 0.01, count * 0.11);
+  measured.last_tenth = course.Rate(count * 0.9, count);
+  measured.rss_after_mib = StatusMib(processes[0]->pid(), "VmRSS:");
+  Stop(processes);
+  Check(load);
+  return measured;
+}
+
+void Arena::Check(const Load& load) {
+  const std::string fault = load.Fault(*store_, journalled_before_);
+  Require(fault.empty(), fault);
+  Require(EventCount() == static_cast<std::size_t>(load.commands()),
+          "the events are not one for each command");
+  Require(broker_->Depth("billing") == 0 && broker_->Depth("billing.dead") == 0,
+          "commands were left over or died");
+  if (load.commands() <= kEventsReadMax) CheckEvents(load);
+}
+
+// One lost and one repeated make the right number.
+void Arena::CheckEvents(const Load& load) {
+  std::set<std::string> ids;
+  const auto total = static_cast<std::size_t>(load.commands());
+  for (const auto& event : broker_->Consume(event_queue_, total, 120s)) {
+    ids.insert(event.properties.message_id);
+  }
+  Require(ids.size() == total, "an event was lost, and another repeated");
+}
+
+std::vector<double> Arena::Latencies(const Contender& contender, const Load& load, int rate) {
+  load.Prepare(*store_);
+  const Processes processes = Start(contender);
+  AwaitConsumer(contender);
+  const auto broker = OpenBroker(profile_->urls().broker, "iq bench");
+  const auto events = broker->Subscribe("billing.events", "#");
+  std::map<std::string, Clock::time_point> sent_at;
+  std::vector<double> latencies;
+  const auto period = std::chrono::duration_cast<Clock::duration>(1s) / rate;
+  // Whoever needs a warm-up gets it.
+  const std::int64_t warm_up = rate;
+  std::map<std::string, Clock::time_point> received_at;
+  std::thread receiver([&] {
+    constexpr std::size_t kAtATime = 100;
+    auto last = Clock::now();
+    while (received_at.size() < static_cast<std::size_t>(load.commands()) &&
+           Clock::now() - last < kStallMax) {
+      for (const Delivery& event : events->Receive(kAtATime, 100ms)) {
+        last = Clock::now();
+        received_at.emplace(event.message.correlation_id, last);
+      }
+    }
+  });
+  auto next = Clock::now();
+  for (std::int64_t number = 0; number < load.commands(); ++number) {
+    std::this_thread::sleep_until(next);
+    next += period;
+    const auto command = load.Commands(number, number + 1);
+    sent_at[command[0].properties.message_id] = Clock::now();
+    broker_->Publish(command);
+  }
+  receiver.join();
+  Stop(processes);
+  Require(received_at.size() == sent_at.size(), contender.name + " lost an event");
+  for (std::int64_t number = warm_up; number < load.commands(); ++number) {
+    const std::string id = fmt::format("bench-{}", number);
+    latencies.push_back(Seconds(received_at.at(id) - sent_at.at(id)) * 1e3);
+  }
+  std::sort(latencies.begin(), latencies.end());
+  return latencies;
+}
+
+}  // namespace iq::bench

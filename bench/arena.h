@@ -1,0 +1,71 @@
+// Where contenders run: the servers, with tables and queues as good as new for each run.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/contender.h"
+#include "bench/load.h"
+#include "tests/e2e/profile.h"
+#include "tests/support/process.h"
+
+namespace iq::bench {
+
+using Clock = std::chrono::steady_clock;
+
+struct Measured {
+  double rate = 0;         // Commands a second, from the first delivery to the last event.
+  double cpu_us = 0;       // Of the contender's processes, per command.
+  double first_tenth = 0;  // Commands a second.
+  double last_tenth = 0;
+  double start_s = 0;       // From the start of the process to the first event.
+  double rss_idle_mib = 0;  // Of one of its processes, before the load.
+  double rss_after_mib = 0;
+};
+
+// Throws std::runtime_error where a contender does not do its work, or not rightly: it is
+// disqualified.
+class Arena {
+ public:
+  // Clears what earlier runs have left, migrates, and has iq declare its queues.
+  explicit Arena(test::ProfileName profile);
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena();
+
+  // So many rows of other commands.
+  void FillJournal(std::int64_t rows);
+
+  // The queue is full of the load when the contender starts. Tables and events are checked at the
+  // end.
+  Measured Drain(const Contender& contender, const Load& load);
+
+  // Milliseconds from publishing a command to receiving its event, sorted, at `rate` commands a
+  // second for `seconds`, with nothing else going on.
+  std::vector<double> Latencies(const Contender& contender, const Load& load, int rate);
+
+ private:
+  using Processes = std::vector<std::unique_ptr<test::Process>>;
+
+  test::ProcessOptions Options() const;
+  Processes Start(const Contender& contender) const;
+  static void Stop(const Processes& processes);
+  void DeclareQueues();
+  void Fill(const Load& load);
+  void Check(const Load& load);
+  void CheckEvents(const Load& load);
+  std::size_t EventCount() { return broker_->Depth(event_queue_); }
+  void AwaitConsumer(const Contender& contender);
+
+  std::string directory_;
+  std::unique_ptr<test::Profile> profile_;
+  std::unique_ptr<test::TestBroker> broker_;
+  std::unique_ptr<test::TestStore> store_;
+  std::string event_queue_;
+  std::int64_t journalled_before_ = 0;
+};
+
+}  // namespace iq::bench

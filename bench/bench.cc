@@ -1,0 +1,308 @@
+// How fast iq is: against a bare loop on the same libraries, against programs that do the same work
+// on other stacks, and against itself under other conditions.
+//
+// The clock runs from the first delivery to the last event. Every contender gives the same
+// guarantees on the same tables, with the same messages: PostgreSQL commits are durable, events are
+// confirmed, a command is acked after both. A run that lost or repeated something is an error.
+// Whatever is compared runs in turn, several times, so that a machine whose speed drifts is fair.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bench/arena.h"
+#include "bench/contender.h"
+#include "bench/load.h"
+#include "bench/report.h"
+
+namespace iq::bench {
+namespace {
+
+constexpr const char* kReport = IQ_SOURCE_DIR "/docs/benchmarks.md";
+constexpr const char* kPlot = IQ_SOURCE_DIR "/docs/benchmarks.svg";
+
+struct Options {
+  std::int64_t commands = 100'000;
+  std::int64_t users = 10'000;
+  int runs = 5;
+  std::string mix = "mixed";
+  std::vector<std::string> contenders;
+  bool write = false;
+};
+
+Mix MixOf(const Options& options) { return options.mix == "income" ? Mix::kIncome : Mix::kMixed; }
+
+// "iq:2", "embedded:1", "go:50".
+Contender ParseContender(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  const std::size_t count = colon == std::string::npos ? 1 : std::stoul(text.substr(colon + 1));
+  if (name == "iq") return Iq(count);
+  if (name == "embedded") return Iq(count, test::ProfileName::kEmbedded);
+  return Peer(name, count);
+}
+
+Load LoadFor(const Contender& contender, const Options& options) {
+  const auto commands =
+      static_cast<std::int64_t>(contender.share * static_cast<double>(options.commands));
+  return {MixOf(options), commands, options.users};
+}
+
+void Say(const std::string& text) {
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+std::string Spread(const Series& series, const char* form = "{:.0f}") {
+  return fmt::format("{} ({} to {})", fmt::format(fmt::runtime(form), series.Median()),
+                     fmt::format(fmt::runtime(form), series.Min()),
+                     fmt::format(fmt::runtime(form), series.Max()));
+}
+
+// One condition of a study and what was measured under it.
+struct Entry {
+  std::string label;
+  std::function<Measured()> run;
+  std::vector<Measured> runs{};
+
+  Series Of(double Measured::*figure) const {
+    Series series{label};
+    for (const Measured& each : runs) series.values.push_back(each.*figure);
+    return series;
+  }
+};
+
+// In turn, and all again.
+void RunInTurn(std::vector<Entry>& entries, int runs) {
+  for (int run = 1; run <= runs; ++run) {
+    for (Entry& entry : entries) {
+      entry.runs.push_back(entry.run());
+      const Measured& last = entry.runs.back();
+      Say(fmt::format("run {} of {}: {:28} {:7.0f} commands/s, {:4.0f} us of CPU each", run, runs,
+                      entry.label, last.rate, last.cpu_us));
+    }
+  }
+}
+
+// Pair by pair, of runs that were next to each other.
+Series Ratio(const Entry& one, const Entry& other) {
+  Series ratio{one.label + " / " + other.label};
+  for (std::size_t i = 0; i < one.runs.size(); ++i) {
+    ratio.values.push_back(one.runs[i].rate / other.runs[i].rate);
+  }
+  return ratio;
+}
+
+const Entry& Best(const std::vector<Entry>& entries, const std::string& name) {
+  const Entry* best = nullptr;
+  for (const Entry& entry : entries) {
+    if (!entry.label.starts_with(name + ",")) continue;
+    if (best == nullptr ||
+        entry.Of(&Measured::rate).Median() > best->Of(&Measured::rate).Median()) {
+      best = &entry;
+    }
+  }
+  if (best == nullptr) throw std::runtime_error("there is no contender " + name);
+  return *best;
+}
+
+std::string RateTable(const std::vector<Entry>& entries) {
+  const Entry& iq = Best(entries, "iq");
+  std::vector<std::vector<std::string>> rows = {{"contender", "commands/s, median (min to max)",
+                                                 "CPU of its processes, µs a command",
+                                                 "iq at its best / this"}};
+  for (const Entry& entry : entries) {
+    rows.push_back({entry.label, Spread(entry.Of(&Measured::rate)),
+                    Spread(entry.Of(&Measured::cpu_us)), Spread(Ratio(iq, entry), "{:.2f}")});
+  }
+  return MarkdownTable(rows);
+}
+
+void StudyRate(const Options& options) {
+  std::vector<Entry> entries;
+  for (const std::string& text : options.contenders) {
+    const Contender contender = ParseContender(text);
+    entries.push_back(
+        {contender.Label(), [contender, &options] {
+           return Arena(contender.profile).Drain(contender, LoadFor(contender, options));
+         }});
+  }
+  RunInTurn(entries, options.runs);
+  const std::string table = RateTable(entries);
+  Say(table);
+  if (!options.write) return;
+  std::vector<Series> rates;
+  for (const Entry& entry : entries) rates.push_back(entry.Of(&Measured::rate));
+  const std::string title =
+      fmt::format("Commands a second, {} load, {} users", options.mix, options.users);
+  WriteFile(kPlot, Svg(title, rates));
+  WriteSection(kReport, "surroundings", Surroundings());
+  WriteSection(kReport, "rate",
+               fmt::format("{} commands ({} load, {} users), {} runs.\n\n{}", options.commands,
+                           options.mix, options.users, options.runs, table));
+}
+
+// Each contender under two loads.
+void StudyHot(const Options& options) {
+  constexpr std::int64_t kHotUsers = 8;
+  std::vector<Entry> entries;
+  for (const std::int64_t users : {options.users, kHotUsers}) {
+    const Contender contender = Iq(1);
+    entries.push_back({fmt::format("{} users", users), [contender, users, &options] {
+                         Options hot = options;
+                         hot.users = users;
+                         return Arena(contender.profile).Drain(contender, LoadFor(contender, hot));
+                       }});
+  }
+  RunInTurn(entries, options.runs);
+  const std::string line = fmt::format("8 hot users / {} users: {}", options.users,
+                                       Spread(Ratio(entries[1], entries[0]), "{:.2f}"));
+  Say(line);
+  if (options.write) WriteSection(kReport, "hot", line + "\n");
+}
+
+void StudyJournal(const Options& options, std::int64_t rows) {
+  std::vector<Entry> entries;
+  for (const std::int64_t journalled : {std::int64_t{0}, rows}) {
+    entries.push_back({fmt::format("{} rows", journalled), [journalled, &options] {
+                         Arena arena(test::ProfileName::kServers);
+                         if (journalled > 0) arena.FillJournal(journalled);
+                         const Contender contender = Iq(1);
+                         return arena.Drain(contender, LoadFor(contender, options));
+                       }});
+  }
+  RunInTurn(entries, options.runs);
+  const std::string line = fmt::format("a journal of {} rows / an empty one: {}", rows,
+                                       Spread(Ratio(entries[1], entries[0]), "{:.2f}"));
+  Say(line);
+  if (options.write) WriteSection(kReport, "journal", line + "\n");
+}
+
+void StudyBacklog(const Options& options, std::int64_t commands) {
+  Series tenths{"last tenth / first tenth"};
+  Series growth{"MiB more after all of it"};
+  for (int run = 1; run <= options.runs; ++run) {
+    const Measured measured = Arena(test::ProfileName::kServers)
+                                  .Drain(Iq(1), Load(MixOf(options), commands, options.users));
+    tenths.values.push_back(measured.last_tenth / measured.first_tenth);
+    growth.values.push_back(measured.rss_after_mib - measured.rss_idle_mib);
+    Say(
+        fmt::format("run {}: {:.0f} commands/s, first tenth {:.0f}, last tenth {:.0f}; {:.1f} MiB "
+                    "resident at first, {:.1f} at the end",
+                    run, measured.rate, measured.first_tenth, measured.last_tenth,
+                    measured.rss_idle_mib, measured.rss_after_mib));
+  }
+  const std::string text = fmt::format("a backlog of {}, last tenth / first tenth: {}\n", commands,
+                                       Spread(tenths, "{:.2f}"));
+  Say(text);
+  if (options.write) WriteSection(kReport, "backlog", text);
+}
+
+void StudyStart(const Options& options) {
+  Series start{"seconds from the start of the process to the first event"};
+  for (int run = 0; run < options.runs; ++run) {
+    const Measured measured =
+        Arena(test::ProfileName::kServers).Drain(Iq(1), Load(MixOf(options), 1000, options.users));
+    start.values.push_back(measured.start_s);
+  }
+  const std::string line = fmt::format("{}: {}", start.label, Spread(start, "{:.2f}"));
+  Say(line);
+  if (options.write) WriteSection(kReport, "start", line + "\n");
+}
+
+// Milliseconds below which that part of `sorted` lies.
+double Quantile(const std::vector<double>& sorted, double part) {
+  return sorted.at(static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1)));
+}
+
+void StudyLatency(const Options& options) {
+  constexpr int kRate = 100;
+  struct Figures {
+    Contender contender;
+    Series p50;
+    Series p99;
+  };
+  std::vector<Figures> all;
+  for (const std::string& text : options.contenders) {
+    const Contender contender = ParseContender(text);
+    all.push_back({contender, {contender.Label()}, {contender.Label()}});
+  }
+  const Load load(MixOf(options), options.commands, options.users);
+  for (int run = 1; run <= options.runs; ++run) {
+    for (Figures& each : all) {
+      const auto sorted = Arena(each.contender.profile).Latencies(each.contender, load, kRate);
+      each.p50.values.push_back(Quantile(sorted, 0.5));
+      each.p99.values.push_back(Quantile(sorted, 0.99));
+      Say(fmt::format("run {}: {:28} p50 {:.2f} ms, p99 {:.2f} ms", run, each.contender.Label(),
+                      each.p50.values.back(), each.p99.values.back()));
+    }
+  }
+  std::vector<std::vector<std::string>> rows = {{"contender", "p50, ms", "p99, ms"}};
+  for (const Figures& each : all) {
+    rows.push_back(
+        {each.contender.Label(), Spread(each.p50, "{:.2f}"), Spread(each.p99, "{:.2f}")});
+  }
+  const std::string table = MarkdownTable(rows);
+  Say(table);
+  if (options.write) WriteSection(kReport, "latency", table);
+}
+
+CLI::App* AddStudy(CLI::App& app, Options& options, const char* name, const char* what) {
+  CLI::App* study = app.add_subcommand(name, what);
+  study->add_option("--commands", options.commands)->capture_default_str();
+  study->add_option("--users", options.users)->capture_default_str();
+  study->add_option("--runs", options.runs, "Of each, in turn")->capture_default_str();
+  study->add_option("--mix", options.mix)
+      ->check(CLI::IsMember({"income", "mixed"}))
+      ->capture_default_str();
+  study->add_flag("--write", options.write, "Put the result into docs/");
+  return study;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{"How fast iq is"};
+  app.require_subcommand(1);
+  Options options;
+  std::int64_t backlog = 1'000'000;
+  std::int64_t rows = 10'000'000;
+  const auto add_contenders = [&options](CLI::App* study) {
+    study->add_option("CONTENDERS", options.contenders, "NAME:COUNT, for instance iq:2 go:50")
+        ->required();
+  };
+  CLI::App* rate = AddStudy(app, options, "rate", "Commands a second, from a full queue");
+  add_contenders(rate);
+  rate->callback([&] { StudyRate(options); });
+  CLI::App* latency =
+      AddStudy(app, options, "latency", "From publishing to the event, at 100 a second");
+  add_contenders(latency);
+  latency->callback([&] { StudyLatency(options); });
+  AddStudy(app, options, "hot", "8 users against many")->callback([&] { StudyHot(options); });
+  CLI::App* journal = AddStudy(app, options, "journal", "A full journal against an empty one");
+  journal->add_option("--rows", rows)->capture_default_str();
+  journal->callback([&] { StudyJournal(options, rows); });
+  CLI::App* deep = AddStudy(app, options, "backlog", "The end of a long queue against its begin");
+  deep->add_option("--backlog", backlog)->capture_default_str();
+  deep->callback([&] { StudyBacklog(options, backlog); });
+  AddStudy(app, options, "start", "How soon a process works")->callback([&] {
+    StudyStart(options);
+  });
+  CLI11_PARSE(app, argc, argv);
+  return 0;
+}
+
+}  // namespace
+}  // namespace iq::bench
+
+int main(int argc, char** argv) {
+  try {
+    return iq::bench::Main(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "bench: {}\n", error.what());
+    return 1;
+  }
+}

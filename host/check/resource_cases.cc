@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <filesystem>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "host/check/bodies.h"
+#include "host/check/cases.h"
+#include "host/check/stand_in_host.h"
+#include "host/plugin_child.h"
+
+namespace iq::check {
+namespace {
+
+constexpr int kThreads = 4;
+constexpr int kRunsOnEachThread = 200;
+// What SQLite and the C++ library keep for later has come together by then.
+constexpr int kWarmUpRounds = 200;
+constexpr int kRounds = 1000;
+constexpr int kRoundsToARestart = 20;
+// A leak loses something in each round; less than this on average is noise.
+constexpr std::int64_t kBytesARoundMax = 8;
+
+std::string_view View(iq_str text) { return {text.ptr, text.len}; }
+
+std::size_t EntriesIn(const char* directory) {
+  const std::filesystem::directory_iterator entries(directory);
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+std::size_t ThreadCount() { return EntriesIn("/proc/self/task"); }
+std::size_t OpenFileCount() { return EntriesIn("/proc/self/fd"); }
+
+// Of this thread's heap, and of what is too large for it.
+std::int64_t BytesInUse() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+}
+
+// An example of each type, or at least a body that its schema refuses.
+std::vector<std::string> SomeBodies(const Plugin& plugin) {
+  std::vector<std::string> bodies;
+  for (const iq_command_type& type : plugin.commands()) {
+    const auto examples = Examples(View(type.type), View(type.schema));
+    bodies.insert(bodies.end(), examples.begin(), examples.end());
+    if (examples.empty()) bodies.push_back(fmt::format(R"({{"type":"{}"}})", View(type.type)));
+  }
+  return bodies;
+}
+
+// Everything the plugin has, once.
+void RunRound(StandInHost& host, const Plugin& plugin, const std::vector<std::string>& bodies) {
+  for (const std::string& body : bodies) host.Handle(body);
+  for (const Listener& listener : plugin.listeners()) {
+    host.HandleEvent(listener.label, EventBodies(listener.pattern).front());
+  }
+}
+
+void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
+  const std::vector<std::string> bodies = SomeBodies(loaded.plugin());
+  std::mutex mutex;
+  std::exception_ptr failure;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      try {
+        StandInHost host(loaded, subject, fmt::format("thread-{}", i));
+        for (int run = 0; run < kRunsOnEachThread; ++run) RunRound(host, loaded.plugin(), bodies);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        failure = std::current_exception();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (failure != nullptr) std::rethrow_exception(failure);
+}
+
+void RequireNoGrowth(std::int64_t bytes) {
+  if (bytes <= kBytesARoundMax * kRounds) return;
+  throw std::runtime_error(
+      fmt::format("it leaks: {} bytes more are in use after {} rounds of its examples, {} a round",
+                  bytes, kRounds, bytes / kRounds));
+}
+
+}  // namespace
+
+Finding CheckThreads(const Subject& subject) {
+  const std::size_t before = ThreadCount();
+  {
+    plugin_child::Step("loading it");
+    const LoadedPlugin loaded(subject);
+    plugin_child::Step(fmt::format("handling its examples on {} threads at once", kThreads));
+    RunOnThreads(loaded, subject);
+    plugin_child::Step("its shutdown");
+  }
+  const std::size_t after = ThreadCount();
+  if (after > before) {
+    throw std::runtime_error(fmt::format(
+        "{} of its threads still run after its shutdown: end them there", after - before));
+  }
+  return {.detail = fmt::format("{} threads, none left", kThreads)};
+}
+
+Finding CheckLeaks(const Subject& subject) {
+  const LoadedPlugin loaded(subject);
+  StandInHost host(loaded, subject, "leaks");
+  const std::vector<std::string> bodies = SomeBodies(loaded.plugin());
+  plugin_child::Step("handling its examples again and again");
+  const auto run = [&](int rounds) {
+    for (int i = 0; i < rounds; ++i) {
+      if (i % kRoundsToARestart == 0) host.Restart();
+      RunRound(host, loaded.plugin(), bodies);
+    }
+  };
+  run(kWarmUpRounds);
+  const std::int64_t bytes_before = BytesInUse();
+  const std::size_t files_before = OpenFileCount();
+  run(kRounds);
+  RequireNoGrowth(BytesInUse() - bytes_before);
+  const std::size_t files_after = OpenFileCount();
+  if (files_after > files_before) {
+    throw std::runtime_error(fmt::format("{} more files are open after {} rounds of its examples",
+                                         files_after - files_before, kRounds));
+  }
+  return {.detail = fmt::format("{} rounds, {} bytes more in use", kRounds,
+                                std::max<std::int64_t>(BytesInUse() - bytes_before, 0))};
+}
+
+}  // namespace iq::check
