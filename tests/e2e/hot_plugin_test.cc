@@ -53,6 +53,15 @@ class HotPluginTest : public testing::Test {
     fs::rename(unfinished, Path(name));
   }
 
+  void PutForAnotherMachine(const std::string& built) {
+    constexpr std::size_t kMachineAt = 18;  // ELF's e_machine.
+    constexpr char kMips = 8;
+    std::string bytes = ReadFile(kTestPlugins + built + ".so");
+    bytes.at(kMachineAt) = kMips;
+    std::ofstream(Path(".other"), std::ios::binary) << bytes;
+    fs::rename(Path(".other"), Path());
+  }
+
   // Lines of the log that have all of `texts`.
   std::size_t Lines(const std::vector<std::string>& texts) {
     std::istringstream log(iq().Log());
@@ -128,6 +137,7 @@ TEST_F(HotPluginTest, ReplacedAgainAndAgainUnderLoadNothingIsLostOrRepeated) {
     ASSERT_TRUE(Says({fmt::format("(generation {},", i + 1), "replaces"})) << iq().Log();
   }
   load.ExpectEachOnce(kPatience);
+  EXPECT_EQ(load.SeeWaitingEvents(), load.published()) << "a command was carried out again";
   iq().StopHosts();
 
   std::map<std::string, std::size_t> by_version;
@@ -154,6 +164,9 @@ TEST_F(HotPluginTest, WhateverComesInItsPlaceTheOldOneServesOn) {
   ExpectRefused("it crashed: loading it", [&] { Put("swap_crash"); });
   ExpectRefused("making a handler for \\\"test.swap\\\" hangs", [&] { Put("swap_hang"); });
   ExpectRefused("ABI major", [&] { Put("swap_major"); });
+  ExpectRefused("update the host", [&] { Put("swap_minor"); });
+  ExpectRefused("making a handler for \\\"listen.ears\\\" ends in", [&] { Put("listen_crash"); });
+  ExpectRefused("another machine", [&] { PutForAnotherMachine("swap_2"); });
   ExpectRefused("it does not export", [&] { Put("no_entry"); });
   // In place, as cp does it: what is mapped is not this file.
   ExpectRefused("is too short", [&] { std::ofstream(Path()) << "a shopping list\n"; });

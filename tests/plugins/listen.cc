@@ -7,11 +7,13 @@
 //   listener purse, LISTEN_PATTERN      adds 1 to the balance of user 999 for each
 //
 // LISTEN_VERSION                        what it says of itself
+// LISTEN_CRASH_IN_CREATE                making the ears ends the process
 #define IQ_USE_MINOR 1
 #include <iq/plugin.h>
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,6 +43,10 @@ struct Say {
 struct Ears {
   static constexpr std::string_view kName = "ears";
   static constexpr std::string_view kPattern = "test.said";
+
+#ifdef LISTEN_CRASH_IN_CREATE
+  Ears() { std::abort(); }
+#endif
 
   static void Plan(const iq::Event& event, iq::Plan& plan) {
     plan.Lock("ears:", event.Integer("data.userId"));

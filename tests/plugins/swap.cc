@@ -7,6 +7,7 @@
 // SWAP_HANG_IN_CREATE                  making a handler takes for ever
 // SWAP_THROW_IN_HANDLE                 every command fails
 // SWAP_WRONG_MAJOR                     it speaks another ABI
+// SWAP_HIGH_MINOR                      it needs a later minor of the ABI
 // SWAP_TALLY                           it notes each init and shutdown as a line in the file that
 //                                      its setting `tally` names
 #include <chrono>
@@ -115,6 +116,9 @@ consteval iq_plugin MakePlugin() {
   iq_plugin plugin = iq::detail::MakePlugin<Swap>(SWAP_NAME, SWAP_VERSION);
 #ifdef SWAP_WRONG_MAJOR
   plugin.abi_major = IQ_ABI_MAJOR + 1;
+#endif
+#ifdef SWAP_HIGH_MINOR
+  plugin.abi_minor_least = IQ_ABI_MINOR + 1;
 #endif
 #ifdef SWAP_TALLY
   plugin.init = &Init;

@@ -62,10 +62,7 @@ class AbiGuardTest : public testing::Test {
     ASSERT_EQ(header_.find(from, at + 1), std::string::npos) << "twice: " << from;
     header_.replace(at, from.size(), to);
   }
-  void Append() {
-    Edit("  const void *(*get_extension)(iq_str id);\n} iq_plugin;",
-         "  const void *(*get_extension)(iq_str id);\n  uint64_t added;\n} iq_plugin;");
-  }
+  void Append() { Edit("#endif\n} iq_plugin;", "#endif\n  uint64_t added;\n} iq_plugin;"); }
   void RaiseMinor() {
     Edit("#define IQ_ABI_MINOR " + std::to_string(minor_) + "u",
          "#define IQ_ABI_MINOR " + std::to_string(minor_ + 1) + "u");
@@ -169,6 +166,9 @@ INSTANTIATE_TEST_SUITE_P(
               "iq_command: field 11"},
         Break{"ChangedUnion", "      uint64_t count;\n    } array;",
               "      uint32_t count;\n    } array;", "iq_value: field 3"},
+        Break{"ChangedListener",
+              "(*on_event)(void *listener, const iq_command *event, iq_context *context)",
+              "(*on_event)(void *listener, iq_context *context)", "iq_listener: field 8"},
         Break{"GrownFrozenType", "  uint64_t len; /* Bytes. */",
               "  uint64_t len; /* Bytes. */\n  uint64_t capacity;", "iq_str is frozen"},
         Break{"ChangedConstant", "#define IQ_REJECT 100", "#define IQ_REJECT 101",
