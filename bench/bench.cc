@@ -125,6 +125,7 @@ std::string RateTable(const std::vector<Entry>& entries) {
 
 void StudyRate(const Options& options) {
   std::vector<Entry> entries;
+  entries.reserve(options.contenders.size());
   for (const std::string& text : options.contenders) {
     const Contender contender = ParseContender(text);
     entries.push_back(

@@ -12,6 +12,7 @@ namespace iq {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::seconds kDeclareAgainAfter{10};
 
 }  // namespace
 
@@ -61,11 +62,15 @@ void ListenerWorkers::Start(const std::string& listener, const std::string& patt
 
 // False where the queue stands with other arguments.
 bool ListenerWorkers::Declare(const std::string& listener, const std::string& pattern) {
+  const auto refused = undeclarable_.find(listener);
+  if (refused != undeclarable_.end() && Clock::now() < refused->second) return false;
   try {
     surroundings_.broker.Declare(MakeListenerTopology(surroundings_.config, listener, pattern));
     return true;
   } catch (const TopologyMismatch& mismatch) {
-    if (undeclarable_.insert(listener).second) {
+    const bool is_news = undeclarable_.find(listener) == undeclarable_.end();
+    undeclarable_[listener] = Clock::now() + kDeclareAgainAfter;
+    if (is_news) {
       log::Error(fmt::format("listener {} is not served: {}", listener, mismatch.what()));
     }
     return false;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
-#include <set>
 #include <string>
 #include <thread>
 
@@ -31,6 +31,8 @@ class ListenerWorkers {
   void Run(const std::atomic<bool>& stop);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   struct Running {
     ConsumerConfig consumer;
     std::string pattern;
@@ -46,7 +48,8 @@ class ListenerWorkers {
 
   const WorkerSurroundings surroundings_;
   std::map<std::string, Running> running_;  // By label.
-  std::set<std::string> undeclarable_;      // Labels; said once.
+  // Those whose queue stands with other arguments, which is said once, and when it is tried again.
+  std::map<std::string, Clock::time_point> undeclarable_;
 };
 
 }  // namespace iq

@@ -127,6 +127,7 @@ void PluginChild::Start(const Task& task, int input) {
   std::vector<std::string> arguments = task.arguments;
   arguments.insert(arguments.begin(), "iq");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   const int error =

@@ -86,7 +86,8 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience),
       journal_(*session_),
       batch_(bus_, *session_, journal_, *locks_, identity_, surroundings.store.takes_arrays(),
-             surroundings.config.locks.lease / 3) {}
+             // What is left of a lease must outlast a handler.
+             std::max(surroundings.config.locks.lease / 3, surroundings.config.limits.deadline)) {}
 
 void Worker::Run(const std::atomic<bool>& stop) {
   while (!stop) Turn();
@@ -229,7 +230,10 @@ std::vector<Worker::InHand*> Worker::TakeTurns(InHand* suspect, std::vector<InHa
   const bool suspects_turn = suspect != nullptr && (others.empty() || !suspect_was_last_);
   if ((suspects_turn || suspect_settling_) && settlement_.pending() != 0) {
     if (settling_since_ == Clock::time_point{}) settling_since_ = Clock::now();
-    if (!others.empty() && Clock::now() - settling_since_ > kSettleWait) return others;
+    if (!others.empty() && Clock::now() - settling_since_ > kSettleWait) {
+      settling_since_ = {};  // After them it is waited for anew.
+      return others;
+    }
     Collect(kConfirmWait);
     return {};
   }
@@ -312,6 +316,14 @@ void Worker::RecallRepeats(std::span<Item* const> items) {
 
 void Worker::GiveUpWaiting() {
   const auto latest = Clock::now() - config_.locks.wait;
+  std::vector<Item*> overdue;
+  for (InHand& each : in_hand_) {
+    const bool waits = !each.item.verdict && each.busy_since != Clock::time_point{};
+    if (waits && each.busy_since <= latest) overdue.push_back(&each.item);
+  }
+  if (overdue.empty()) return;
+  // Who holds its keys may have died after it had carried out this very command.
+  RecallRepeats(overdue);
   for (auto each = in_hand_.begin(); each != in_hand_.end();) {
     const bool patient =
         each->item.verdict || each->busy_since == Clock::time_point{} || each->busy_since > latest;
@@ -343,6 +355,11 @@ void Worker::ReleaseLocks() {
 }
 
 void Worker::SettleDecided() {
+  const bool any = std::any_of(in_hand_.begin(), in_hand_.end(),
+                               [](const InHand& each) { return each.item.verdict.has_value(); });
+  if (!any) return;
+  // The broker may have closed the channel while a batch ran: what it delivers again is not ours.
+  consumer_->Receive(0, 0ms);
   for (InHand& each : in_hand_) {
     if (each.item.verdict) SettleVerdict(each);
   }
@@ -471,10 +488,10 @@ void Worker::Drain() {
   // Acks first: a quorum queue keeps those waiting that come after many of anything else, and
   // forgets them when the channel ends.
   const auto deadline = Clock::now() + config_.limits.shutdown;
-  while (settlement_.pending() != 0 && Clock::now() < deadline) {
+  do {  // What had nothing to publish waits for its ack only.
     consumer_->Receive(0, 0ms);
     Collect(kConfirmWait);
-  }
+  } while (settlement_.pending() != 0 && Clock::now() < deadline);
   consumer_->Cancel();
   for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);
   in_hand_.clear();

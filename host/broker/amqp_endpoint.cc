@@ -31,8 +31,9 @@ void AmqpEndpoint::Declare(const Topology& topology) {
   };
   try {
     DeclareTopology(topology, *Connect());
-  } catch (const AmqpClosed&) {
-    remember();
+  } catch (const AmqpClosed& closed) {
+    // What the broker refuses would be refused at every reconnection.
+    if (!closed.refusal()) remember();
     throw;
   }
   remember();

@@ -26,7 +26,7 @@ json Nested() {
 }
 
 const std::vector<json>& HostileValues() {
-  static const std::vector<json> kValues = {
+  static const std::vector<json> values = {
       nullptr,
       true,
       0,
@@ -55,7 +55,7 @@ const std::vector<json>& HostileValues() {
       json::object({{"", ""}, {"__proto__", nullptr}}),
       Nested(),
   };
-  return kValues;
+  return values;
 }
 
 // Every place in `value` but its root.

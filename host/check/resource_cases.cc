@@ -68,6 +68,7 @@ void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
   std::mutex mutex;
   std::exception_ptr failure;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       try {
