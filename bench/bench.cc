@@ -138,6 +138,7 @@ void StudyRate(const Options& options) {
   Say(table);
   if (!options.write) return;
   std::vector<Series> rates;
+  rates.reserve(entries.size());
   for (const Entry& entry : entries) rates.push_back(entry.Of(&Measured::rate));
   const std::string title =
       fmt::format("Commands a second, {} load, {} users", options.mix, options.users);
