@@ -150,6 +150,10 @@ void ExpectUnfit(const CliResult& result, const std::string& says) {
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
 
+TEST_F(AuthorsTest, ANewProjectPassesTheCheckForAuthors) {
+  ExpectDone(shop_->Iq({"plugin", "check", Hello(), "--tables", *shop_ / "hello/hello.sql"}));
+}
+
 TEST_F(AuthorsTest, ANewProjectPassesItsTests) {
   const CliResult result =
       shop_->Run({"ctest", "--test-dir", "hello/build", "--output-on-failure"});
