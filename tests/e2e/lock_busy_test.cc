@@ -98,6 +98,21 @@ TEST_F(LockBusyTest, RejectGivesUpAtOnce) {
   ExpectDead(iq, "rejected", "1");
 }
 
+// Who holds the key may have died between the commit of this very command and its ack.
+TEST_F(LockBusyTest, ACommandThatWasCarriedOutIsAnsweredAsBefore) {
+  Installation& iq =
+      Start("lease: 4s, wait: 200ms, on_busy: reject", "attempts: 1, delays: [100ms, 300ms]");
+  const std::string id = NewId();
+  iq.SendWithId(id, Body("income", kBusyUser));
+  const json first = NextEvent();
+  Hold();
+  iq.SendWithId(id, Body("income", kBusyUser));
+  EXPECT_EQ(NextEvent(), first);
+  LetGo();
+  EXPECT_EQ(iq.Balance(kBusyUser), 1'000);
+  EXPECT_EQ(iq.DeadCount(), 0U);
+}
+
 TEST_F(LockBusyTest, RequeueCountsNoAttempt) {
   Installation& iq =
       Start("lease: 4s, wait: 200ms, on_busy: requeue", "attempts: 1, delays: [100ms, 300ms]");

@@ -82,9 +82,11 @@ class WorkerTest : public testing::Test {
     });
   }
 
-  void SendIncome(const std::string& id) {
+  void SendIncome(const std::string& id) { Send(R"({"type":"income","userId":2,"sum":1})", id); }
+
+  void Send(const std::string& body, const std::string& id) {
     Message message;
-    message.body = R"({"type":"income","userId":2,"sum":1})";
+    message.body = body;
     message.message_id = id;
     publisher_->Publish({"billing", ""}, message, Publisher::Routing::kRequired);
     while (publisher_->unconfirmed() != 0) publisher_->Collect(100ms);
@@ -133,6 +135,23 @@ TEST_F(WorkerTest, ACommandWhoseLockStaysTakenGoesBackToTheQueueAndIsTriedAgain)
   EXPECT_EQ(Balance(), 0);
   free = true;
   EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 1000; }));
+}
+
+// Without an id a delivery that comes again takes effect again.
+TEST_F(WorkerTest, WhatHasNothingToPublishIsAckedThoughTheWorkerStopsInThatVeryTurn) {
+  const auto plugins = directory_ / "plugins";
+  std::filesystem::create_directory(plugins);
+  std::filesystem::permissions(plugins, std::filesystem::perms::owner_all);
+  std::filesystem::create_symlink(IQ_BINARY_DIR "/test_plugins/quiet.so", plugins / "quiet.so");
+  config_.plugins.directory = plugins;
+  Start([&] {
+    stop_ = true;
+    return true;
+  });
+  Send(R"({"type":"test.quiet","userId":2})", "");
+  thread_.join();
+  EXPECT_EQ(Balance(), 1);
+  EXPECT_EQ(broker_->Inspect("billing")->ready, 0U) << "it was given back";
 }
 
 }  // namespace
