@@ -36,6 +36,7 @@ std::optional<Handled> JudgeFailure(const iq_context& context) {
     return Handled{
         Verdict::Of(Outcome::kFailed, "deadline", "the handler ran past limits.deadline")};
   }
+  if (!context.refusal.empty()) return Handled{HandlerError(context.refusal)};
   if (!context.session.InTransaction()) {
     return Handled{HandlerError("the handler left the transaction broken")};
   }
@@ -234,7 +235,8 @@ std::optional<Verdict> Bus::Admit(Command& command) {
       NotedCall(slot_, PluginCall::kPlan, seat.plugin(), noted),
       [&] { return seat.type().plan(seat.handler(), &view, &plan); }, &plan.reason);
   if (HundredOf(returned) == HundredOf(IQ_INVALID)) {
-    return Verdict::Of(Outcome::kInvalid, "schema", std::move(plan.reason));
+    return Verdict::Of(Outcome::kInvalid, plan.code.empty() ? "schema" : std::move(plan.code),
+                       std::move(plan.reason));
   }
   if (HundredOf(returned) != HundredOf(IQ_OK)) {
     return HandlerError(

@@ -42,9 +42,21 @@ bool IsAllowed(std::string_view sql) {
   return std::find(kAllowed.begin(), kAllowed.end(), word) != kAllowed.end();
 }
 
+bool IsCode(std::string_view code) {
+  return code.size() <= kCodeBytesMax &&
+         code.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
+}
+
 iq_rc Note(iq_context& context, iq_rc rc, std::string text) {
   context.last_error = std::move(text);
   return rc;
+}
+
+iq_rc RefuseStatement(iq_context& context) {
+  context.refusal =
+      "only SELECT, INSERT, UPDATE, DELETE, WITH, VALUES and MERGE may be run: the host alone "
+      "controls the transaction";
+  return Note(context, IQ_E_INVALID, context.refusal);
 }
 
 iq_rc CodeOf(StoreError::Kind kind) {
@@ -63,14 +75,10 @@ iq_rc CodeOf(StoreError::Kind kind) {
 // What every statement of a plugin goes through.
 template <typename Run>
 iq_rc RunStatement(iq_context* context, iq_str sql, Run run) {
-  if (context->failure != nullptr) {
-    return Note(*context, IQ_E_STATE, "an earlier statement failed: the transaction is broken");
+  if (context->failure != nullptr || !context->refusal.empty()) {
+    return Note(*context, IQ_E_STATE, "an earlier statement failed: the handler can only return");
   }
-  if (!IsAllowed(View(sql))) {
-    return Note(*context, IQ_E_INVALID,
-                "only SELECT, INSERT, UPDATE, DELETE, WITH, VALUES and MERGE may be run: the host "
-                "alone controls the transaction");
-  }
+  if (!IsAllowed(View(sql))) return RefuseStatement(*context);
   if (steady_clock::now() >= context->deadline) {
     context->late = true;
     return Note(*context, IQ_E_DEADLINE, "the command's time is up");
@@ -106,19 +114,19 @@ iq_rc PlanLock(iq_plan* plan, iq_str key) {
   return IQ_OK;
 }
 
-iq_rc PlanFail(iq_plan* plan, iq_str /*code*/, iq_str reason) {
+iq_rc PlanFail(iq_plan* plan, iq_str code, iq_str reason) {
+  if (!IsCode(View(code))) return IQ_E_INVALID;
+  plan->code = View(code);
   plan->reason = View(reason);
   return IQ_OK;
 }
 
 iq_rc Fail(iq_context* context, iq_str code, iq_str reason) {
-  const std::string_view name = View(code);
-  if (name.size() > kCodeBytesMax ||
-      name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos) {
+  if (!IsCode(View(code))) {
     return Note(*context, IQ_E_INVALID,
-                fmt::format("the code \"{}\" is not lower_snake_case", name));
+                fmt::format("the code \"{}\" is not lower_snake_case", View(code)));
   }
-  context->code = name;
+  context->code = View(code);
   context->reason = View(reason);
   return IQ_OK;
 }

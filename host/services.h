@@ -53,6 +53,7 @@ struct iq_context {
   std::string reason;
   std::string last_error;
   std::exception_ptr failure;  // What the session threw, if it did.
+  std::string refusal;         // Why a statement was not allowed, if one was not.
   bool late = false;           // A call came after the deadline.
   std::vector<Emitted> events;
   std::deque<iq_rows> results;
@@ -60,6 +61,7 @@ struct iq_context {
 
 struct iq_plan {
   iq::LockKeys keys;
+  std::string code;
   std::string reason;
 };
 
