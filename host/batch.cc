@@ -13,6 +13,9 @@ namespace {
 // How often a command that met a conflict is run again at once, before it goes to a delay queue.
 constexpr int kConflictTriesMax = 3;
 constexpr int kConflictPauseMaxMs = 20;
+// The commands of a batch for which this is over wait for their next turn: the connections to the
+// broker must be looked after meanwhile, or it takes the worker for dead.
+constexpr std::chrono::seconds kTurnMax{10};
 
 // Ends the transaction unless it was committed, whatever way the scope is left.
 class TransactionScope {
@@ -63,8 +66,13 @@ Batch::Batch(Bus& bus, Session& session, Journal& journal, Locks& locks, WorkerI
       random_(std::random_device{}()) {}
 
 void Batch::Run(std::span<Item* const> items) {
+  turn_ends_ = Clock::now() + kTurnMax;
   if (items.size() > 1 && RunTogether(items)) return;
-  for (Item* item : items) RunAlone(*item);
+  turn_ends_ = Clock::now() + kTurnMax;
+  for (Item* item : items) {
+    if (item != items.front() && Clock::now() >= turn_ends_) return;
+    RunAlone(*item);
+  }
 }
 
 std::vector<std::vector<std::size_t>> Batch::Waves(std::span<Item* const> items) {
@@ -81,18 +89,25 @@ std::vector<std::vector<std::size_t>> Batch::Waves(std::span<Item* const> items)
   return waves;
 }
 
-// True when all were decided. False leaves nothing behind: each must run alone.
+// True when those were decided for which there was time. False leaves nothing behind: each must run
+// alone.
 bool Batch::RunTogether(std::span<Item* const> items) {
   try {
-    std::vector<Handled> handled(items.size());
+    std::vector<std::optional<Handled>> handled(items.size());
     TransactionScope transaction(session_);
     for (const auto& wave : Waves(items)) {
       if (!RunWave(items, wave, handled)) return false;
     }
+    std::vector<Item*> decided;
     std::vector<Verdict*> verdicts;
-    verdicts.reserve(handled.size());
-    for (Handled& each : handled) verdicts.push_back(&each.verdict);
-    Commit(items, verdicts);
+    decided.reserve(items.size());
+    verdicts.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (!handled[i]) continue;
+      decided.push_back(items[i]);
+      verdicts.push_back(&handled[i]->verdict);
+    }
+    Commit(decided, verdicts);
     transaction.Ended();
     return true;
   } catch (const StoreError&) {
@@ -100,26 +115,36 @@ bool Batch::RunTogether(std::span<Item* const> items) {
   }
 }
 
-// False as soon as a command may not stay in the shared transaction.
+// False as soon as a command may not stay in the shared transaction. When the turn is over, what
+// was not handled keeps nothing: of two commands with a common key, the earlier is in an earlier
+// wave.
 bool Batch::RunWave(std::span<Item* const> items, const std::vector<std::size_t>& wave,
-                    std::vector<Handled>& handled) {
+                    std::vector<std::optional<Handled>>& handled) {
   for (const auto& group : BySeat(items, wave)) {
     CheckLeases();
+    if (TurnIsOver(handled)) return true;
     if (takes_arrays_ && group.size() > 1 && Bus::TakesBatches(*items[group[0]]->command)) {
       if (!RunGroup(items, group, handled)) return false;
       continue;
     }
     for (const std::size_t index : group) {
       CheckLeases();
+      if (TurnIsOver(handled)) return true;
       handled[index] = bus_.Handle(*items[index]->command, session_);
-      if (!MayShare(handled[index])) return false;
+      if (!MayShare(*handled[index])) return false;
     }
   }
   return true;
 }
 
+bool Batch::TurnIsOver(const std::vector<std::optional<Handled>>& handled) const {
+  return Clock::now() >= turn_ends_ &&
+         std::any_of(handled.begin(), handled.end(),
+                     [](const auto& each) { return each.has_value(); });
+}
+
 bool Batch::RunGroup(std::span<Item* const> items, const std::vector<std::size_t>& group,
-                     std::vector<Handled>& handled) {
+                     std::vector<std::optional<Handled>>& handled) {
   std::vector<const Command*> commands;
   commands.reserve(group.size());
   for (const std::size_t index : group) commands.push_back(items[index]->command.get());
@@ -131,7 +156,7 @@ bool Batch::RunGroup(std::span<Item* const> items, const std::vector<std::size_t
 
 void Batch::RunAlone(Item& item) {
   for (int tries = 1; !TryAlone(item); ++tries) {
-    if (tries == kConflictTriesMax) {
+    if (tries == kConflictTriesMax || Clock::now() >= turn_ends_) {
       item.verdict = Verdict::Of(Outcome::kRetry, "sql_error",
                                  "other transactions were in the way each time it was run");
       return;

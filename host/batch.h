@@ -42,8 +42,9 @@ class Batch {
   Batch(Bus& bus, Session& session, Journal& journal, Locks& locks, WorkerIdentity& worker,
         bool takes_arrays, std::chrono::milliseconds commit_margin);
 
-  // Gives each item its verdict. What it throws (Unavailable, CommitUnknown, LeaseLost) leaves
-  // those undecided that have none; verdicts already given stand.
+  // Gives each item its verdict, at least the first; those for which there is no time within ten
+  // seconds, or twenty where they must run one by one, keep none. What it throws (Unavailable,
+  // CommitUnknown, LeaseLost) leaves those undecided that have none; verdicts already given stand.
   void Run(std::span<Item* const> items);
 
   // Indices into `items`, wave by wave: the commands of a wave share no key, and of two commands
@@ -51,11 +52,14 @@ class Batch {
   static std::vector<std::vector<std::size_t>> Waves(std::span<Item* const> items);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   bool RunTogether(std::span<Item* const> items);
   bool RunWave(std::span<Item* const> items, const std::vector<std::size_t>& wave,
-               std::vector<Handled>& handled);
+               std::vector<std::optional<Handled>>& handled);
   bool RunGroup(std::span<Item* const> items, const std::vector<std::size_t>& group,
-                std::vector<Handled>& handled);
+                std::vector<std::optional<Handled>>& handled);
+  bool TurnIsOver(const std::vector<std::optional<Handled>>& handled) const;
   void RunAlone(Item& item);
   bool TryAlone(Item& item);
   bool RecallRepeat(Item& item);
@@ -70,6 +74,7 @@ class Batch {
   bool takes_arrays_;
   std::chrono::milliseconds commit_margin_;
   std::minstd_rand random_;
+  Clock::time_point turn_ends_{};
 };
 
 }  // namespace iq

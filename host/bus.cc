@@ -94,6 +94,21 @@ iq_outcome Enter(const NotedCall& /*note*/, Call call, std::string* reason) {
   return Contain(call, reason);
 }
 
+// A handler's statements end with its time, and nobody else's do.
+class SessionDeadline {
+ public:
+  SessionDeadline(Session& session, std::chrono::steady_clock::time_point deadline)
+      : session_(session) {
+    session_.SetDeadline(deadline);
+  }
+  SessionDeadline(const SessionDeadline&) = delete;
+  SessionDeadline& operator=(const SessionDeadline&) = delete;
+  ~SessionDeadline() { session_.SetDeadline(std::chrono::steady_clock::time_point::max()); }
+
+ private:
+  Session& session_;
+};
+
 Event FinishEvent(const Command& command, std::string id, const std::string& name,
                   nlohmann::json data, const std::string& occurred_at) {
   nlohmann::json body = {{"event", name},
@@ -254,6 +269,7 @@ std::string Bus::PluginLabel(const Command& command) {
 Handled Bus::Handle(const Command& command, Session& session) {
   const Seat& seat = *command.seat;
   const auto deadline = std::chrono::steady_clock::now() + limits_.deadline;
+  const SessionDeadline bounded(session, deadline);
   iq_context context(session, command, seat.plugin().name(), deadline, clock_);
   const std::uint64_t writes_before = session.writes();
   const iq_command view = command.View();
@@ -279,6 +295,7 @@ std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* co
                                                      Session& session) {
   const Seat& seat = *commands.front()->seat;
   const auto deadline = std::chrono::steady_clock::now() + limits_.deadline;
+  const SessionDeadline bounded(session, deadline);
   std::deque<iq_context> contexts;
   std::vector<iq_command> views;
   views.reserve(commands.size());

@@ -8,12 +8,13 @@
 #include <cerrno>
 #include <limits>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace iq {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = PostgresConnection::Clock;
 using std::chrono::milliseconds;
 
 // How much longer than the server's own limit a result may take before the server counts as gone.
@@ -87,11 +88,11 @@ PGconn* Connect(const std::string& url) {
 void DropNotice(void* /*context*/, const PGresult* /*notice*/) {}
 
 // Waits for any of `events` and returns those that came; 0 when `deadline` passed.
-short Poll(int socket, short events, std::optional<Clock::time_point> deadline) {
+short Poll(int socket, short events, Clock::time_point deadline) {
   while (true) {
     int wait_ms = -1;
-    if (deadline) {
-      const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now());
+    if (deadline != Clock::time_point::max()) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
       wait_ms = static_cast<int>(std::clamp(left, milliseconds{0}, kLimitMax).count());
     }
     pollfd watched{socket, events, 0};
@@ -149,23 +150,44 @@ void PostgresConnection::SendSync() {
 // Reads while it writes: otherwise both sides could wait for the other to empty its buffer.
 void PostgresConnection::AwaitResult() {
   PGconn* const connection = connection_.get();
-  const auto deadline_from_now = [this]() -> std::optional<Clock::time_point> {
-    if (!silence_max_) return std::nullopt;
-    return Clock::now() + *silence_max_;
-  };
-  auto deadline = deadline_from_now();
+  auto silence_end = SilenceEnd();
   while (true) {
     const int unsent = PQflush(connection);
     if (unsent < 0 || !open()) return;  // PQgetResult then tells what the server said last.
     if (PQisBusy(connection) == 0) return;
     const auto wanted = static_cast<short>(unsent == 1 ? POLLIN | POLLOUT : POLLIN);
-    const short ready = Poll(PQsocket(connection), wanted, deadline);
-    if (ready == 0) {
-      throw ConnectionLost(fmt::format("no answer within {} ms", silence_max_->count()));
+    const bool may_cancel = !cancelled_ && deadline_ < silence_end;
+    const short ready = Poll(PQsocket(connection), wanted, may_cancel ? deadline_ : silence_end);
+    if (ready == 0 && may_cancel) {
+      Cancel();
+      silence_end = SilenceEnd();
+      continue;
     }
-    if ((ready & POLLOUT) != 0) deadline = deadline_from_now();
+    if (ready == 0) throw ConnectionLost("the server gives no answer");
+    if ((ready & POLLOUT) != 0) silence_end = SilenceEnd();
     if ((ready & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) return;
   }
+}
+
+// When the server counts as gone if it stays silent from now on.
+Clock::time_point PostgresConnection::SilenceEnd() const {
+  if (!silence_max_) return Clock::time_point::max();
+  return Clock::now() + (cancelled_ ? std::min(kGrace, statement_max_ / 2) : *silence_max_);
+}
+
+// On a thread of its own: PQcancel connects anew, and waits for a server that hangs without limit.
+void PostgresConnection::Cancel() {
+  cancelled_ = true;
+  struct Free {
+    void operator()(PGcancel* request) const noexcept { PQfreeCancel(request); }
+  };
+  std::unique_ptr<PGcancel, Free> request(PQgetCancel(connection_.get()));
+  if (!request) return;
+  std::thread([request = std::move(request)] {
+    constexpr int kErrorBytes = 256;
+    std::array<char, kErrorBytes> ignored{};
+    PQcancel(request.get(), ignored.data(), kErrorBytes);
+  }).detach();
 }
 
 Result PostgresConnection::Next() {

@@ -25,6 +25,8 @@ class ConnectionLost : public std::runtime_error {
 // Not thread-safe. After ConnectionLost only the destructor may be called.
 class PostgresConnection {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // Connects and sets the session up: `statement_max` bounds every statement at the server, and
   // with a grace also the wait for its result here. Throws ConnectionLost.
   PostgresConnection(const std::string& url, std::chrono::milliseconds statement_max);
@@ -34,6 +36,13 @@ class PostgresConnection {
   void SendPrepare(const std::string& name, const std::string& sql);
   void SendPrepared(const std::string& name, const Parameters& parameters);
   void SendUnnamed(const std::string& sql, const Parameters& parameters);
+
+  // What is still waited for at `deadline` is cancelled at the server, once: its result is then an
+  // error with SQLSTATE 57014, or ConnectionLost where the server does not answer to that either.
+  void SetDeadline(Clock::time_point deadline) { deadline_ = deadline; }
+  // Whether that happened. The cancel may still be on its way, and meets whatever runs when it
+  // arrives: the connection is not to be used for anything else.
+  bool cancelled() const { return cancelled_; }
 
   // Ends a stretch of the pipeline: after an error the server skips what follows up to here, and
   // then tells the transaction's state.
@@ -66,12 +75,16 @@ class PostgresConnection {
   std::string LastError() const;
   void CheckQueued(int queued) const;
   void AwaitResult();
+  Clock::time_point SilenceEnd() const;
+  void Cancel();
   ScriptEnd RunSimple(const std::string& sql);
   void Set(const std::string& settings);
 
   std::unique_ptr<PGconn, Finish> connection_;
   std::chrono::milliseconds statement_max_;
   std::optional<std::chrono::milliseconds> silence_max_;  // Without: wait for ever.
+  Clock::time_point deadline_ = Clock::time_point::max();
+  bool cancelled_ = false;
 };
 
 }  // namespace iq

@@ -110,6 +110,11 @@ void PostgresSession::Execute(std::string_view sql, std::span<const iq_value> ar
   });
 }
 
+void PostgresSession::SetDeadline(std::chrono::steady_clock::time_point deadline) {
+  deadline_ = deadline;
+  if (connection_) connection_->SetDeadline(deadline);
+}
+
 void PostgresSession::Commit() {
   assert(phase_ != Phase::kIdle);
   if (phase_ == Phase::kOpen && !InTransaction()) RollBackAndThrow(EndedByStatement());
@@ -141,6 +146,7 @@ void PostgresSession::FinishCommit() {
   }
   phase_ = Phase::kIdle;
   if (connection_) outage_.Ended();
+  if (connection_ && connection_->cancelled()) DropConnection();
 }
 
 void PostgresSession::RollBackAndThrow(StoreError failure) {
@@ -152,6 +158,12 @@ void PostgresSession::Rollback() noexcept {
   const Phase phase = std::exchange(phase_, Phase::kIdle);
   commit_unknown_ = false;
   if (!connection_ || phase == Phase::kIdle) return;
+  // A cancel that comes late would hit another's statement.
+  if (connection_->cancelled()) {
+    failure_.reset();
+    DropConnection();
+    return;
+  }
   try {
     if (!steps_.empty()) {
       connection_->SendSync();  // Otherwise an error before would have ROLLBACK skipped.
@@ -238,6 +250,7 @@ void PostgresSession::RequireConnection() {
     throw Unavailable(fmt::format("{} is unavailable: {}", name_, outage_reason_));
   }
   OnConnection([this] { connection_.emplace(url_, statement_max_); });
+  connection_->SetDeadline(deadline_);
 }
 
 void PostgresSession::SendStatement(std::string_view sql, std::span<const iq_value> args) {
@@ -362,13 +375,17 @@ void PostgresSession::Lose(const std::string& reason) {
 }
 
 void PostgresSession::Disconnect(const std::string& reason) {
+  DropConnection();
+  outage_reason_ = reason;
+  outage_.Failed(reason);
+}
+
+void PostgresSession::DropConnection() {
   connection_.reset();
   steps_.clear();
   prepared_.clear();
   unread_statements_ = 0;
   unread_bytes_ = 0;
-  outage_reason_ = reason;
-  outage_.Failed(reason);
 }
 
 }  // namespace iq

@@ -34,6 +34,7 @@ class PostgresSession final : public Session {
   void Begin() override;
   Rows Query(std::string_view sql, std::span<const iq_value> args) override;
   void Execute(std::string_view sql, std::span<const iq_value> args) override;
+  void SetDeadline(std::chrono::steady_clock::time_point deadline) override;
   void Commit() override;
   void Rollback() noexcept override;
   std::uint64_t writes() const override { return writes_; }
@@ -79,6 +80,7 @@ class PostgresSession final : public Session {
   [[noreturn]] void Fail(StoreError failure);
   [[noreturn]] void Lose(const std::string& reason);
   void Disconnect(const std::string& reason);
+  void DropConnection();
 
   const std::string name_;
   const std::string url_;
@@ -86,6 +88,7 @@ class PostgresSession final : public Session {
   Outage outage_;
   std::string outage_reason_;
   std::optional<PostgresConnection> connection_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 
   Phase phase_ = Phase::kIdle;
   std::optional<StoreError> failure_;  // The first since Begin.

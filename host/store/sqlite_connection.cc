@@ -70,7 +70,7 @@ SqliteConnection::Answer SqliteConnection::Run(std::string_view sql,
     throw StatementError("22021", "the statement has a NUL byte");
   }
   if (!database_.InTransaction()) now_.clear();
-  deadline_ = Clock::now() + statement_max_;
+  deadline_ = std::min(Clock::now() + statement_max_, call_deadline_);
   return Checked([&] {
     sqlite::Statement statement = database_.Prepare(sql);
     BindArguments(statement, args);

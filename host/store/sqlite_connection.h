@@ -21,6 +21,8 @@ namespace iq {
 // throughout a transaction, as PostgreSQL's is.
 class SqliteConnection {
  public:
+  using Clock = std::chrono::steady_clock;
+
   SqliteConnection(const std::string& path, std::chrono::milliseconds statement_max);
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
@@ -32,6 +34,9 @@ class SqliteConnection {
   };
   // One statement; outside a transaction it is one of its own.
   Answer Run(std::string_view sql, std::span<const iq_value> args);
+
+  // A statement that still runs then fails with kDeadline.
+  void SetDeadline(Clock::time_point deadline) { call_deadline_ = deadline; }
 
   // Several statements, inside a transaction and without limit of time. Returns how many rows they
   // inserted, updated or deleted. An error tells the line.
@@ -50,8 +55,6 @@ class SqliteConnection {
   ServerFacts Facts();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   template <typename Work>
   auto Checked(Work work);
   void UseMemoryForTemporaryTables();
@@ -62,6 +65,7 @@ class SqliteConnection {
   sqlite::Database database_;
   StatementGuard guard_;
   const std::chrono::milliseconds statement_max_;
+  Clock::time_point call_deadline_ = Clock::time_point::max();
   Clock::time_point deadline_ = Clock::time_point::max();  // Of the running statement.
   std::string now_;  // Of the current transaction, from its first use on.
 };

@@ -65,6 +65,11 @@ void SqliteSession::Execute(std::string_view sql, std::span<const iq_value> args
   }
 }
 
+void SqliteSession::SetDeadline(std::chrono::steady_clock::time_point deadline) {
+  deadline_ = deadline;
+  if (connection_) connection_->SetDeadline(deadline);
+}
+
 void SqliteSession::Commit() {
   assert(phase_ != Phase::kIdle);
   if (phase_ == Phase::kLost) {
@@ -159,6 +164,7 @@ void SqliteSession::RequireConnection() {
   std::error_code ignored;
   if (was_open_ && !std::filesystem::exists(path_, ignored)) Lose("it is gone; put it back");
   OnFile([this] { connection_.emplace(path_, statement_max_); });
+  connection_->SetDeadline(deadline_);
   was_open_ = true;
 }
 

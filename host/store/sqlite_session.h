@@ -28,6 +28,7 @@ class SqliteSession final : public Session {
   void Begin() override;
   Rows Query(std::string_view sql, std::span<const iq_value> args) override;
   void Execute(std::string_view sql, std::span<const iq_value> args) override;
+  void SetDeadline(std::chrono::steady_clock::time_point deadline) override;
   void Commit() override;
   void Rollback() noexcept override;
   std::uint64_t writes() const override { return writes_; }
@@ -65,6 +66,7 @@ class SqliteSession final : public Session {
   std::string outage_reason_;
   bool was_open_ = false;  // The file was there once: it is never made anew in its place.
   std::optional<SqliteConnection> connection_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 
   Phase phase_ = Phase::kIdle;
   std::optional<StoreError> failure_;  // The first since Begin; of Execute, before it was shown.

@@ -98,6 +98,11 @@ class Session {
   // Commit. Only inside a transaction.
   virtual void Execute(std::string_view sql, std::span<const iq_value> args) = 0;
 
+  // A statement that still runs at `deadline` is cancelled and fails with kDeadline, also where it
+  // began in good time. Holds until the next call; time_point::max() is none. Commit and Rollback
+  // are not bounded by it.
+  virtual void SetDeadline(std::chrono::steady_clock::time_point deadline) = 0;
+
   // Returns only when the server said that the transaction is committed. A transaction that the
   // server rolled back instead is a StoreError; no answer is CommitUnknown.
   virtual void Commit() = 0;

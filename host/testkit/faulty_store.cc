@@ -43,6 +43,10 @@ class FaultySession final : public Session {
     if (!failure_) session_->Execute(sql, args);
   }
 
+  void SetDeadline(std::chrono::steady_clock::time_point deadline) override {
+    session_->SetDeadline(deadline);
+  }
+
   void Commit() override {
     if (failure_) {
       session_->Rollback();

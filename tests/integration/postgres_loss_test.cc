@@ -213,6 +213,20 @@ TEST_F(PostgresLoss, ASilentServerIsUnavailableAfterAWhile) {
   EXPECT_TRUE(Recovers(*session));
 }
 
+TEST_F(PostgresLoss, AServerThatIgnoresACancelIsUnavailable) {
+  const auto session = OpenThroughProxy(2s);
+  BeginWithInsert(*session);
+  const auto began = std::chrono::steady_clock::now();
+  session->SetDeadline(began + 300ms);
+  proxy().Pause();
+  EXPECT_THROW(Ask(*session, "SELECT 2"), Unavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
+  session->Rollback();
+  proxy().Resume();
+  session->SetDeadline(std::chrono::steady_clock::time_point::max());
+  EXPECT_TRUE(Recovers(*session));
+}
+
 TEST_F(PostgresLoss, ACommitThatIsNotAnsweredIsUnknownAfterAWhile) {
   const auto session = OpenThroughProxy(200ms);
   BeginWithInsert(*session);

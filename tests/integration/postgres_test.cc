@@ -333,6 +333,26 @@ TEST_F(Postgres, AStatementThatRunsTooLongIsADeadline) {
   EXPECT_EQ(Ask(*session, "SELECT 1::int").At(0, 0).u.i64, 1);
 }
 
+// Each is short enough; together they are not.
+TEST_F(Postgres, AStatementIsCancelledAtTheCallersDeadline) {
+  const auto session = Open();
+  const auto began = std::chrono::steady_clock::now();
+  session->SetDeadline(began + 600ms);
+  session->Begin();
+  Insert(*session, 1);
+  Ask(*session, "SELECT pg_sleep(0.4)");
+  EXPECT_EQ(Thrown<StoreError>([&] { Ask(*session, "SELECT pg_sleep(10)"); }).kind(),
+            Kind::kDeadline);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  session->SetDeadline(std::chrono::steady_clock::time_point::max());
+  session->Rollback();
+  session->Begin();
+  Insert(*session, 2);
+  Ask(*session, "SELECT pg_sleep(0.5)");
+  session->Commit();
+  EXPECT_EQ(database().Value("SELECT string_agg(id::text, ',') FROM item"), "2");
+}
+
 TEST_F(Postgres, AStatementThatEndsTheTransactionIsNoticed) {
   for (const char* const statement :
        {"COMMIT", "ROLLBACK", "END", "ABORT", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN"}) {

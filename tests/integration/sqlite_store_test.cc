@@ -335,6 +335,17 @@ TEST_F(Sqlite, AStatementThatRunsTooLongIsADeadline) {
   EXPECT_EQ(Thrown<StoreError>([&] { session->Commit(); }).kind(), Kind::kDeadline);
 }
 
+TEST_F(Sqlite, AStatementEndsAtTheCallersDeadline) {
+  const auto session = Open(1h);
+  session->SetDeadline(std::chrono::steady_clock::now() + 200ms);
+  session->Begin();
+  Insert(*session, 1);
+  EXPECT_EQ(ErrorOf(*session, kEndless).kind(), Kind::kDeadline);
+  session->Rollback();
+  session->SetDeadline(std::chrono::steady_clock::time_point::max());
+  EXPECT_EQ(Number(*session, "SELECT count(*) FROM item"), 0);
+}
+
 TEST_F(Sqlite, ScriptsMayRunLongerThanStatements) {
   const auto session = Open(20ms);
   constexpr std::string_view kSlow =

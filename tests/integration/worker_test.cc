@@ -82,6 +82,15 @@ class WorkerTest : public testing::Test {
     });
   }
 
+  void UsePlugin(const std::string& name) {
+    const auto plugins = directory_ / "plugins";
+    std::filesystem::create_directory(plugins);
+    std::filesystem::permissions(plugins, std::filesystem::perms::owner_all);
+    std::filesystem::create_symlink(IQ_BINARY_DIR "/test_plugins/" + name + ".so",
+                                    plugins / (name + ".so"));
+    config_.plugins.directory = plugins;
+  }
+
   void SendIncome(const std::string& id) { Send(R"({"type":"income","userId":2,"sum":1})", id); }
 
   void Send(const std::string& body, const std::string& id) {
@@ -137,13 +146,21 @@ TEST_F(WorkerTest, ACommandWhoseLockStaysTakenGoesBackToTheQueueAndIsTriedAgain)
   EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 1000; }));
 }
 
+// A batch that takes long is cut: otherwise nobody answered the broker's heartbeats.
+TEST_F(WorkerTest, WhatABatchHasNoTimeForWaitsForTheNextTurn) {
+  UsePlugin("misbehave");
+  for (const char* const id : {"1", "2", "3", "4"}) {
+    Send(R"({"type":"test.slow","userId":2,"details":{"ms":4000}})", id);
+  }
+  Start([] { return true; });
+  ASSERT_TRUE(test::Eventually(30s, [&] { return Balance() != 0; }));
+  EXPECT_EQ(Balance(), 3);
+  EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 4; }));
+}
+
 // Without an id a delivery that comes again takes effect again.
 TEST_F(WorkerTest, WhatHasNothingToPublishIsAckedThoughTheWorkerStopsInThatVeryTurn) {
-  const auto plugins = directory_ / "plugins";
-  std::filesystem::create_directory(plugins);
-  std::filesystem::permissions(plugins, std::filesystem::perms::owner_all);
-  std::filesystem::create_symlink(IQ_BINARY_DIR "/test_plugins/quiet.so", plugins / "quiet.so");
-  config_.plugins.directory = plugins;
+  UsePlugin("quiet");
   Start([&] {
     stop_ = true;
     return true;
