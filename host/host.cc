@@ -73,7 +73,10 @@ void Host::Start(const std::atomic<bool>& stop) {
   Declare(stop);
   if (stop) return;
   // The one that took its place says at once what a process has died of.
-  Suspects suspects(recorder_.folder());
+  Suspects suspects(recorder_.folder(),
+                    [this](const std::string& plugin, const std::string& death) {
+                      plugins_.NoteDeath(plugin, death);
+                    });
   suspects.TakeOver();
   suspects.Prune();
   watchdog_.emplace(recorder_, config_.limits.deadline);

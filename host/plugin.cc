@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "host/base/log.h"
+#include "host/plugin_inspection.h"
 #include "host/schema.h"
 #include "host/services.h"
 #include "host/version.h"
@@ -107,15 +108,8 @@ void Plugin::ReadTable(const iq_plugin* written) {
     throw PluginRefused(fmt::format("{}: its table is too short to say its ABI", file()));
   }
   table_ = CopyTable(written);
-  if (table_.abi_major != IQ_ABI_MAJOR) {
-    throw PluginRefused(fmt::format(
-        "{}: it speaks ABI major {}, this host speaks {}; rebuild it with this host's SDK", file(),
-        table_.abi_major, IQ_ABI_MAJOR));
-  }
-  if (table_.abi_minor_least > IQ_ABI_MINOR) {
-    throw PluginRefused(
-        fmt::format("{}: it needs ABI {}.{} or later, this host has {}.{}; update the host", file(),
-                    IQ_ABI_MAJOR, table_.abi_minor_least, IQ_ABI_MAJOR, IQ_ABI_MINOR));
+  if (const auto fault = AbiFault(table_.abi_major, table_.abi_minor_least)) {
+    throw PluginRefused(fmt::format("{}: {}", file(), *fault));
   }
   name_ = View(table_.name);
   version_ = View(table_.version);
@@ -184,9 +178,7 @@ std::shared_ptr<Plugin> Plugin::Map(PluginImage image,
     throw PluginRefused(fmt::format("{}: the loader refuses it: {}", plugin->file(), error.what()));
   }
   if (!library.has(IQ_ENTRY_POINT)) {
-    throw PluginRefused(
-        fmt::format("{}: it does not export {}; it is no iq plugin, or one for another ABI major",
-                    plugin->file(), IQ_ENTRY_POINT));
+    throw PluginRefused(fmt::format("{}: {}", plugin->file(), kNoEntryPoint));
   }
   const auto entry_point = library.get<const iq_plugin*()>(IQ_ENTRY_POINT);
   plugin->ReadTable(Contain(plugin->file(), "entry point", entry_point));

@@ -7,14 +7,11 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "host/base/error.h"
 #include "host/base/log.h"
-#include "host/elf_facts.h"
 #include "host/plugin_probe.h"
 #include "host/version.h"
 
@@ -82,19 +79,9 @@ class RemovedAtEnd {
   const std::string path_;
 };
 
-// What a second version of the library would share with it. Throws PluginRefused.
-std::vector<std::string> UniqueSymbols(const PluginImage& image) {
-  std::ifstream copy(image.path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(copy), std::istreambuf_iterator<char>()};
-  std::vector<std::string> names;
-  try {
-    for (const ElfSymbol& symbol : ReadElf(bytes).exports) {
-      if (symbol.unique) names.push_back(symbol.name);
-    }
-  } catch (const std::runtime_error& fault) {
-    throw PluginRefused(fmt::format("{}: the file {}", image.file, fault.what()));
-  }
-  return names;
+bool IsAllowed(const PluginsConfig& config, const std::string& sha256) {
+  return config.allow.empty() ||
+         std::find(config.allow.begin(), config.allow.end(), sha256) != config.allow.end();
 }
 
 PluginStage OpenStage(const PluginsConfig& config, PluginDirectory::Use use) {
@@ -114,14 +101,19 @@ PluginDirectory::PluginDirectory(const PluginsConfig& config, Use use)
     : config_(config),
       use_(use),
       circumstances_(CircumstancesOf(config)),
-      stage_(OpenStage(config, use)) {
+      stage_(OpenStage(config, use)),
+      history_(stage_.directory()) {
   Rescan();
   first_look_ = false;
   unsettled_ = false;
   if (use_ == Use::kOnce) return;
   std::set<std::string> in_use;
-  for (const auto& [file, entry] : entries_) in_use.insert(entry.staged.path);
+  for (const auto& [file, entry] : entries_) {
+    in_use.insert(entry.staged.path);
+    if (const auto good = history_.GoodOf(file)) in_use.insert(stage_.PathOf(*good));
+  }
   stage_.Clean(in_use);
+  history_.Clean();
 }
 
 PluginDirectory::~PluginDirectory() = default;
@@ -192,6 +184,7 @@ void PluginDirectory::TakeAway(const std::string& file, Entry& entry) {
         fmt::format("{} is gone with its file {}: what is for its {} waits until another serves it",
                     Described(*entry.serving), file, Claims(*entry.serving)));
   }
+  if (use_ == Use::kServe) history_.Forget(file, entry.staged.sha256);
   Retire(std::move(entry.serving));
   Retire(std::move(entry.before));
   Entry absent;
@@ -211,11 +204,45 @@ std::optional<PluginDirectory::Candidate> PluginDirectory::Examine(const std::st
     entry.reason.clear();
     return std::nullopt;
   }
-  if (entry.staged.sha256 == entry.failed_sha256) {
-    Refuse(entry, fmt::format("{}: its first commands failed before; it is not tried again", file));
+  if (first_look_ && use_ == Use::kServe) RestoreGood(named);
+  if (history_.HasFailed(entry.staged.sha256)) {
+    Refuse(entry, fmt::format("{}: its first commands failed before; it is not tried again until "
+                              "the file was taken away",
+                              file));
     return std::nullopt;
   }
-  Candidate candidate{&named, std::nullopt};
+  return Inspect(named);
+}
+
+// Where the file is not what did its work in the processes before, that serves until the file does,
+// and takes over again if the file fails.
+void PluginDirectory::RestoreGood(Entries::value_type& named) {
+  auto& [file, entry] = named;
+  const auto sha256 = history_.GoodOf(file);
+  if (!sha256 || *sha256 == entry.staged.sha256 || !IsAllowed(config_, *sha256)) return;
+  const auto good = stage_.Find(*sha256);
+  if (!good || !stage_.HasPassed(*good, circumstances_)) return;
+  const StagedPlugin staged = std::exchange(entry.staged, *good);
+  try {
+    const PluginInspection inspection = InspectPlugin(file, good->path);
+    // It would keep its symbols from the file's contents.
+    if (inspection.unique_symbols.empty()) Offer(file, entry, Map({&named, inspection, {}}));
+  } catch (const PluginRefused&) {
+    entry.waiting = nullptr;  // It is no refuge now.
+  }
+  entry.staged = staged;
+}
+
+// What may be probed, and its probe.
+std::optional<PluginDirectory::Candidate> PluginDirectory::Inspect(Entries::value_type& named) {
+  auto& [file, entry] = named;
+  Candidate candidate{&named, {}, std::nullopt};
+  try {
+    candidate.inspection = InspectPlugin(file, entry.staged.path);
+  } catch (const PluginRefused& refusal) {
+    Refuse(entry, refusal.what());
+    return std::nullopt;
+  }
   if (!config_.prober.empty() && !stage_.HasPassed(entry.staged, circumstances_)) {
     candidate.probe.emplace(StartPluginProbe(config_.prober, entry.staged.path, config_.settings));
   }
@@ -256,16 +283,17 @@ void PluginDirectory::Judge(Candidate& candidate) {
       }
       stage_.NotePassed(entry.staged, circumstances_);
     }
-    Offer(file, entry, Map(file, entry));
+    Offer(file, entry, Map(candidate));
   } catch (const PluginRefused& refusal) {
     Refuse(entry, refusal.what());
   }
 }
 
 // Throws PluginRefused.
-std::shared_ptr<Plugin> PluginDirectory::Map(const std::string& file, Entry& entry) {
+std::shared_ptr<Plugin> PluginDirectory::Map(const Candidate& candidate) {
+  auto& [file, entry] = *candidate.entry;
   PluginImage image{file, entry.staged.path, entry.staged.sha256, ++entry.generations};
-  for (const std::string& symbol : UniqueSymbols(image)) {
+  for (const std::string& symbol : candidate.inspection.unique_symbols) {
     if (entry.unique_symbols.insert(symbol).second) continue;
     if (mapped_.contains(entry.staged.sha256)) continue;  // It shares with nothing but itself.
     throw PluginRefused(
@@ -353,7 +381,7 @@ void PluginDirectory::RollBack(const std::string& file, Entry& entry) {
     Retire(std::move(entry.before));
     return;
   }
-  entry.failed_sha256 = entry.serving->sha256();
+  history_.NoteFailed(entry.serving->sha256());
   entry.reason = fmt::format("{}: {} failed its first commands; mend it and put it there again",
                              file, Described(*entry.serving));
   Say(log::Level::kError, fmt::format("plugin rolled back: {}; {} serves again", entry.reason,
@@ -365,12 +393,7 @@ void PluginDirectory::RollBack(const std::string& file, Entry& entry) {
 
 void PluginDirectory::Tend() {
   for (auto& [file, entry] : entries_) {
-    if (entry.before == nullptr) continue;
-    if (entry.serving->trial().failed()) {
-      RollBack(file, entry);
-    } else if (entry.serving->trial().passed()) {
-      Retire(std::move(entry.before));
-    }
+    if (entry.serving != nullptr) EndTrial(file, entry);
   }
   // Nobody can come by what only this list knows.
   std::erase_if(retired_, [](const auto& plugin) {
@@ -378,6 +401,26 @@ void PluginDirectory::Tend() {
     log::Debug(fmt::format("{} is shut down", Described(*plugin)));
     return true;
   });
+}
+
+void PluginDirectory::EndTrial(const std::string& file, Entry& entry) {
+  PluginTrial& trial = entry.serving->trial();
+  if (entry.before != nullptr) trial.NoteDeaths(history_.DeathsOf(entry.serving->sha256()));
+  if (trial.failed() && entry.before != nullptr) {
+    RollBack(file, entry);
+  } else if (trial.passed() && entry.good != entry.serving->sha256()) {
+    entry.good = entry.serving->sha256();
+    history_.NoteGood(file, entry.good);
+    Retire(std::move(entry.before));
+  }
+}
+
+void PluginDirectory::NoteDeath(const std::string& label, const std::string& death) const {
+  for (const PluginFile& each : *files_.load()) {
+    if (each.plugin == nullptr || each.plugin->label() != label) continue;
+    const std::string& sha256 = each.plugin->sha256();
+    if (history_.GoodOf(each.file) != sha256) history_.NoteDeath(sha256, death);
+  }
 }
 
 void PluginDirectory::Refuse(Entry& entry, std::string reason) {

@@ -16,6 +16,8 @@
 #include "host/config.h"
 #include "host/plugin.h"
 #include "host/plugin_child.h"
+#include "host/plugin_history.h"
+#include "host/plugin_inspection.h"
 #include "host/plugin_stage.h"
 #include "host/routes.h"
 
@@ -60,6 +62,9 @@ class PluginDirectory {
   std::vector<PluginFile> files() const { return *files_.load(); }
   const std::string& path() const { return config_.directory; }
 
+  // A process died in the plugin with this Plugin::label; `death` names which one. Any thread.
+  void NoteDeath(const std::string& label, const std::string& death) const;
+
   // Those that serve.
   std::vector<std::shared_ptr<const Plugin>> plugins() const;
   // One sentence for each file that does not serve as it is.
@@ -74,7 +79,7 @@ class PluginDirectory {
     std::shared_ptr<Plugin> before;   // Takes over again if `serving` fails its first commands.
     std::shared_ptr<Plugin> waiting;  // Not initialised.
     std::string reason;
-    std::string failed_sha256;  // Was rolled back.
+    std::string good;  // The last generation of this process that did its work: its SHA-256.
     // Of all generations, also before the file was taken away and came back.
     std::uint64_t generations = 0;
     std::set<std::string> unique_symbols;
@@ -85,17 +90,21 @@ class PluginDirectory {
   // A file that is about to be judged.
   struct Candidate {
     Entries::value_type* entry;
+    PluginInspection inspection;
     std::optional<PluginChild> probe;
   };
 
   std::optional<std::vector<std::string>> List();
   void TakeAway(const std::string& file, Entry& entry);
   std::optional<Candidate> Examine(const std::string& file);
+  std::optional<Candidate> Inspect(Entries::value_type& named);
+  void RestoreGood(Entries::value_type& named);
   bool Read(const std::string& file, Entry& entry);
   void Judge(Candidate& candidate);
-  std::shared_ptr<Plugin> Map(const std::string& file, Entry& entry);
+  std::shared_ptr<Plugin> Map(const Candidate& candidate);
   void Offer(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin);
   void Install(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin);
+  void EndTrial(const std::string& file, Entry& entry);
   void RollBack(const std::string& file, Entry& entry);
   void RetryWaiting();
   std::string Conflict(const std::string& file, const Plugin& plugin) const;
@@ -108,6 +117,7 @@ class PluginDirectory {
   const Use use_;
   const std::string circumstances_;  // Of a probe: the same again, the same result.
   PluginStage stage_;
+  const PluginHistory history_;
   Entries entries_;
   std::set<std::string> mapped_;  // SHA-256 sums: the loader knows their copies.
   std::set<std::string, std::less<>> known_types_;

@@ -182,8 +182,8 @@ StagedPlugin PluginStage::Stage(const std::string& file,
         fmt::format("{}: its SHA-256 is not in plugins.allow; if it is meant to run, add {} there",
                     file, staged.sha256));
   }
-  const fs::path copy = directory_ / (staged.sha256 + ".so");
-  staged.path = copy.string();
+  staged.path = PathOf(staged.sha256);
+  const fs::path copy = staged.path;
   // After a power failure a copy may be there in part.
   if (Contents(copy) == bytes) {
     std::error_code ignored;
@@ -202,6 +202,17 @@ StagedPlugin PluginStage::Stage(const std::string& file,
     throw PluginNotRead(
         fmt::format("{}: its copy {} cannot be made: {}", file, staged.path, error.message()));
   }
+  return staged;
+}
+
+std::string PluginStage::PathOf(const std::string& sha256) const {
+  return (directory_ / (sha256 + ".so")).string();
+}
+
+std::optional<StagedPlugin> PluginStage::Find(const std::string& sha256) const {
+  StagedPlugin staged{PathOf(sha256), sha256};
+  const auto bytes = Contents(staged.path);
+  if (!bytes || Sha256Hex(*bytes) != sha256) return std::nullopt;
   return staged;
 }
 

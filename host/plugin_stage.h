@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,6 +45,11 @@ class PluginStage {
   // is empty, its SHA-256 is in there. Runs nothing of it. Throws PluginRefused, also as
   // PluginNotRead.
   StagedPlugin Stage(const std::string& file, const std::vector<std::string>& allowed) const;
+
+  // What was staged with this SHA-256 before, if its copy is still there.
+  std::optional<StagedPlugin> Find(const std::string& sha256) const;
+  std::string PathOf(const std::string& sha256) const;
+  const std::filesystem::path& directory() const { return directory_; }
 
   // Another copy with a path of its own, for the loader takes one path, and one file, for one
   // library. Throws PluginNotRead.

@@ -4,6 +4,7 @@ namespace iq {
 namespace {
 
 constexpr std::size_t kFailuresMax = 3;
+constexpr std::uint64_t kDeathsMax = 2;  // One may be the command's fault.
 // It passes without having done anything after so many outcomes and so long a time.
 constexpr std::uint32_t kOutcomesMax = 10;
 constexpr std::chrono::seconds kTimeMax{30};
@@ -27,6 +28,10 @@ void PluginTrial::Note(const std::string& uuid, const Verdict& verdict) {
   const std::lock_guard lock(mutex_);
   failures_.insert(uuid);
   if (!done_ && failures_.size() >= kFailuresMax) failed_ = true;
+}
+
+void PluginTrial::NoteDeaths(std::uint64_t deaths) {
+  if (!done_ && deaths >= kDeathsMax) failed_ = true;
 }
 
 bool PluginTrial::passed() const {

@@ -19,7 +19,11 @@ class PluginTrial {
   // as work done; that the handler asked for another try, or ran out of time, counts neither way.
   void Note(const std::string& uuid, const Verdict& verdict);
 
-  // Several commands failed by the plugin's doing, and none had been done before.
+  // How many processes have died in the plugin so far.
+  void NoteDeaths(std::uint64_t deaths);
+
+  // Several commands failed, or more than one process died, by the plugin's doing, and none had
+  // been done before.
   bool failed() const { return failed_; }
   // It has done a command, or has had its time without failing.
   bool passed() const;

@@ -88,6 +88,15 @@ std::size_t CommandsIn(const Recording& recording) {
   return count;
 }
 
+std::optional<std::string> OnlyPlugin(const Recording& recording) {
+  if (recording.notes.empty()) return std::nullopt;
+  const std::string& plugin = recording.notes.front().plugin;
+  const bool only = std::all_of(recording.notes.begin(), recording.notes.end(),
+                                [&](const Note& note) { return note.plugin == plugin; });
+  if (!only) return std::nullopt;
+  return plugin;
+}
+
 void LogDeath(const Recording& recording) {
   const std::string process = fmt::format("process {}", recording.pid);
   if (!recording.of_this_boot) {
@@ -115,7 +124,8 @@ void LogDeath(const Recording& recording) {
 
 }  // namespace
 
-Suspects::Suspects(std::string folder) : folder_(std::move(folder)) {
+Suspects::Suspects(std::string folder, OnDeath on_death)
+    : folder_(std::move(folder)), on_death_(std::move(on_death)) {
   if (folder_.empty()) return;
   try {
     locks_.emplace(FlightLockPath(folder_));
@@ -180,6 +190,7 @@ void Suspects::Accuse(const std::string& recorder, const Recording& recording) {
         AddDeath(command.identity, recorder, line);
       }
     }
+    if (const auto plugin = OnlyPlugin(recording)) on_death_(*plugin, recorder);
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(changes_->data())).fetch_add(1);
   }
   LogDeath(recording);

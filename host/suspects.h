@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -45,8 +46,12 @@ struct Suspicion {
 // fails no command.
 class Suspects {
  public:
+  // Called with the plugin ("name/version") in whose hands alone a process has died, and with what
+  // names that death: a host that is killed meanwhile is told again.
+  using OnDeath = std::function<void(const std::string& plugin, const std::string& death)>;
+
   // `folder` as FlightRecorder::folder has it; where that is empty there are no suspects.
-  explicit Suspects(std::string folder);
+  Suspects(std::string folder, OnDeath on_death);
 
   // Turns the notes of dead processes into suspicions. For when a delivery comes again: a process
   // may have died of it.
@@ -80,6 +85,7 @@ class Suspects {
   void Complain(std::string_view what);
 
   const std::string folder_;
+  const OnDeath on_death_;
   std::optional<LockFile> locks_;
   std::optional<MappedFile> changes_;
   std::uint64_t changes_seen_ = 0;

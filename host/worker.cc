@@ -75,7 +75,11 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       listener_(surroundings.listener),
       recorder_(surroundings.recorder),
       slot_(recorder_ == nullptr ? nullptr : recorder_->Claim()),
-      suspects_(recorder_ == nullptr ? std::string() : recorder_->folder()),
+      suspects_(
+          recorder_ == nullptr ? std::string() : recorder_->folder(),
+          [&plugins = surroundings.plugins](const std::string& plugin, const std::string& death) {
+            plugins.NoteDeath(plugin, death);
+          }),
       bus_(surroundings.plugins, surroundings.config.limits, surroundings.clock, slot_.get(),
            listener_),
       session_(surroundings.store.Open(surroundings.config.limits.deadline)),

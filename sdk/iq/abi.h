@@ -12,7 +12,7 @@
  * - Text is UTF-8 with a length; no terminating NUL is needed or counted.
  *
  * Threads and call order, given in brackets at each function:
- *   [control]  one thread, before and after all workers
+ *   [control]  one thread at a time; other generations and plugins may be at work meanwhile
  *   [worker]   the worker thread that owns the handler; two handlers of a type may run at once on
  *              two threads, one handler never does
  *   [plan]     [worker], inside plan
@@ -125,17 +125,18 @@ typedef struct iq_core {
   uint32_t struct_size;
   uint32_t minor;
 
-  /* The value at `path` in the command's body; dots nest ("details.uuid"). NOT_FOUND when there is
-   * none. An object or array comes as IQ_JSON; a number that is no 64-bit integer as IQ_DOUBLE.
-   * Lives as long as the command. [plan] [call] */
+  /* The value at `path` in the command's body; dots nest ("details.uuid"), and a number is an index
+   * into an array ("items.0.sum"). NOT_FOUND when there is none. An object or array comes as IQ_JSON;
+   * a number that is no 64-bit integer as IQ_DOUBLE. Lives as long as the command. [plan] [call] */
   iq_rc (*command_get)(const iq_command *command, iq_str path, iq_value *out);
 
   /* The decimal number at `path`, a JSON number or a string, times 10^scale, exactly. TYPE when it is
-   * none, has an exponent or more than `scale` decimals, or does not fit. [plan] [call] */
+   * none, has an exponent or more than `scale` decimals, or does not fit; INVALID for a scale over 18.
+   * [plan] [call] */
   iq_rc (*command_decimal)(const iq_command *command, iq_str path, uint32_t scale, int64_t *out);
 
-  /* Names a lock key that must be held while the command is handled. At most 16, of at most 255 bytes
-   * each; repeats are harmless. [plan] */
+  /* Names a lock key that must be held while the command is handled. At most 16, of 1 to 255 bytes each,
+   * or it is INVALID; repeats are harmless. [plan] */
   iq_rc (*plan_lock)(iq_plan *plan, iq_str key);
 
   /* The refusal's code (lower_snake_case, at most 64 bytes) and its reason, for the outcome that the
@@ -144,8 +145,11 @@ typedef struct iq_core {
   iq_rc (*fail)(iq_context *context, iq_str code, iq_str reason);      /* [call] */
 
   /* Runs one statement in the command's transaction and waits for its rows. Parameters are $1, $2, ….
-   * Transaction control is INVALID: only SELECT, INSERT, UPDATE, DELETE, WITH, VALUES and MERGE are
-   * statements here. Once a call has failed, the handler can only return. [call] */
+   * Transaction control is INVALID: a statement begins with SELECT, INSERT, UPDATE, DELETE, WITH,
+   * VALUES or MERGE, and not with a comment; two at once are an error of SQL. What still runs when the
+   * command's time is up is cancelled: DEADLINE. Once a call has failed, the handler can only return.
+   * Columns are NULL, BOOL, INT64, DOUBLE or BYTES, and everything else TEXT in the database's form;
+   * SQLite has no BOOL, and takes no arrays. [call] */
   iq_rc (*query)(iq_context *context, iq_str sql, const iq_value *args, uint32_t count,
                  iq_rows **out);
 
@@ -284,8 +288,9 @@ IQ_EXPORT const iq_plugin *iq_plugin_v1(void);
 /* ---- manifest: optional, frozen ---------------------------------------------------------------- */
 
 /* Who the plugin is, for those who do not run its code: an ELF note in the section below, with owner
- * "IQ" and type IQ_MANIFEST_TYPE. What the table says is what counts. Nothing depends on the note: a
- * plugin without one is served all the same. */
+ * "IQ" and type IQ_MANIFEST_TYPE. What the table says is what counts. A plugin
+ * without a note is served all the same; one whose note names an ABI that the host does not speak is
+ * refused before any of its code has run. */
 #define IQ_MANIFEST_SECTION ".note.iq"
 #define IQ_MANIFEST_OWNER "IQ"
 #define IQ_MANIFEST_TYPE 1u

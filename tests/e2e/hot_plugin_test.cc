@@ -262,5 +262,27 @@ TEST_F(HotPluginTest, AVersionThatFailsItsFirstCommandsGivesWayToTheOneBefore) {
   iq().StopHosts();
 }
 
+// Restarted by a supervisor, which knows nothing of plugins.
+TEST_F(HotPluginTest, AVersionInWhichProcessesDieGivesWayToTheOneBefore) {
+  Put("swap_1");
+  Start("");
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  Put("swap_die");
+  ASSERT_TRUE(Says({"swap/5.1.0", "replaces"})) << iq().Log();
+  const std::string id = NewId();
+  iq().SendWithId(id, Body(kType, kUser));
+  for (int deaths = 0; deaths < 2; ++deaths) {
+    auto& hosts = iq().hosts();
+    ASSERT_TRUE(Eventually(kPatience, [&] { return !hosts.back()->running(); })) << iq().Log();
+    hosts.clear();
+    iq().LaunchHost();
+  }
+  EXPECT_TRUE(Says({"plugin rolled back", "swap/5.1.0", "swap/1.0.0"})) << iq().Log();
+  EXPECT_EQ(iq().NextDead().properties.headers.at("x-iq-code"), "crashed");
+  iq().NextEvents(1);  // That it failed.
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  iq().StopHosts();
+}
+
 }  // namespace
 }  // namespace iq::test

@@ -58,6 +58,17 @@ class PluginDirectoryTest : public testing::Test {
     directory_->Tend();
   }
 
+  void Do() {
+    Serving()->trial().Note("done", Verdict::Of(Outcome::kDone, "", ""));
+    directory_->Tend();
+  }
+
+  // Another process, which has not seen what this one has.
+  void Restart() {
+    directory_.reset();
+    Open();
+  }
+
   PluginFolderUnderTest folder_;
   std::optional<PluginDirectory> directory_;
 };
@@ -148,6 +159,17 @@ TEST_F(PluginDirectoryTest, WhatCannotServeLeavesTheOldOneServing) {
   EXPECT_THAT(directory_->refused(), IsEmpty());
 }
 
+// Its constructor would end this process.
+TEST_F(PluginDirectoryTest, WhatItsNoteRulesOutIsNotRun) {
+  Open();
+  Put("swap_1");
+  Put("swap_note");
+  EXPECT_EQ(Version(), "1.0.0");
+  EXPECT_THAT(directory_->refused(), ElementsAre(HasSubstr("it speaks ABI major 2")));
+  Put("no_entry");
+  EXPECT_THAT(directory_->refused(), ElementsAre(HasSubstr("it does not export iq_plugin_v1")));
+}
+
 TEST_F(PluginDirectoryTest, ABrokenFileIsGivenTimeToBecomeWhole) {
   Open();
   Put("swap_1");
@@ -188,6 +210,70 @@ TEST_F(PluginDirectoryTest, ANewVersionThatFailsItsFirstCommandsIsRolledBack) {
   EXPECT_EQ(Version(), "1.0.0") << "without its setting it cannot start";
   Put("swap_throw");
   EXPECT_EQ(Version(), "5.0.0");
+}
+
+TEST_F(PluginDirectoryTest, WhatFailedIsNotTriedAgainAfterARestart) {
+  Open();
+  Put("swap_1");
+  Do();
+  Put("swap_2");
+  Fail(3);
+  Restart();
+  EXPECT_EQ(Version(), "1.0.0");
+  EXPECT_THAT(directory_->refused(), ElementsAre(HasSubstr("failed its first commands before")));
+  Remove();
+  Put("swap_2");
+  EXPECT_EQ(Version(), "2.0.0");
+}
+
+TEST_F(PluginDirectoryTest, WhatServedBeforeARestartTakesOverAgainFromWhatCameWithIt) {
+  Open();
+  Put("swap_1");
+  Do();
+  directory_.reset();
+  folder_.Put("swap_2", "swap.so");
+  Open();
+  EXPECT_EQ(Version(), "2.0.0");
+  Fail(3);
+  EXPECT_EQ(Version(), "1.0.0");
+}
+
+TEST_F(PluginDirectoryTest, AVersionInWhichTwoProcessesDiedBeforeItDidAnythingIsRolledBack) {
+  Open();
+  Put("swap_1");
+  Do();
+  Put("swap_2");
+  for (const char* const death : {"a", "a", "b"}) {
+    directory_->Tend();
+    EXPECT_EQ(Version(), "2.0.0");
+    directory_->NoteDeath("swap/2.0.0", death);
+  }
+  directory_->Tend();
+  EXPECT_EQ(Version(), "1.0.0");
+}
+
+// They were the commands' fault.
+TEST_F(PluginDirectoryTest, DeathsInAVersionThatHasDoneItsWorkCostItNothing) {
+  Open();
+  Put("swap_1");
+  Do();
+  Put("swap_2");
+  Do();
+  for (const char* const death : {"a", "b", "c"}) directory_->NoteDeath("swap/2.0.0", death);
+  Restart();
+  EXPECT_EQ(Version(), "2.0.0");
+  directory_->Tend();
+  EXPECT_EQ(Version(), "2.0.0");
+}
+
+TEST_F(PluginDirectoryTest, AFileThatBecameAnotherPluginHasThatOnesTypesAfterARestart) {
+  Open();
+  Put("swap_1");
+  Do();
+  Put("swap_other");
+  Restart();
+  EXPECT_EQ(Version(), "");
+  EXPECT_EQ(Version("test.other"), "1.0.0");
 }
 
 TEST_F(PluginDirectoryTest, AFirstVersionHasNothingToGoBackTo) {

@@ -6,7 +6,9 @@
 // SWAP_CRASH_IN_CONSTRUCTOR            it cannot even be mapped
 // SWAP_HANG_IN_CREATE                  making a handler takes for ever
 // SWAP_THROW_IN_HANDLE                 every command fails
+// SWAP_DIE_IN_HANDLE                   every command ends the process
 // SWAP_WRONG_MAJOR                     it speaks another ABI
+// SWAP_WRONG_NOTE                      its note says that it speaks another ABI
 // SWAP_HIGH_MINOR                      it needs a later minor of the ABI
 // SWAP_TALLY                           it notes each init and shutdown as a line in the file that
 //                                      its setting `tally` names
@@ -61,6 +63,9 @@ class Swap {
 #ifdef SWAP_THROW_IN_HANDLE
     throw std::runtime_error("thrown on purpose");
 #endif
+#ifdef SWAP_DIE_IN_HANDLE
+    std::_Exit(1);
+#endif
     TakeTime(command);
     context.Execute(kCredit, command.Integer("userId"));
     context.Emit("test.swap", {{"version", kVersion},
@@ -71,6 +76,9 @@ class Swap {
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) {
 #ifdef SWAP_THROW_IN_HANDLE
     throw std::runtime_error("thrown on purpose");
+#endif
+#ifdef SWAP_DIE_IN_HANDLE
+    std::_Exit(1);
 #endif
     for (std::size_t i = 0; i < commands.size(); ++i) {
       TakeTime(commands[i]);
@@ -128,6 +136,16 @@ consteval iq_plugin MakePlugin() {
 }
 
 constexpr iq_plugin kPlugin = MakePlugin();
+
+#ifdef SWAP_WRONG_NOTE
+consteval auto MakeNote() {
+  constexpr std::size_t kBytes = iq::detail::NoteBytes<Swap>(SWAP_NAME, SWAP_VERSION);
+  auto note = iq::detail::MakeNote<kBytes, Swap>(SWAP_NAME, SWAP_VERSION);
+  note.head.abi_major = IQ_ABI_MAJOR + 1;
+  return note;
+}
+IQ_MANIFEST_ATTRIBUTES constinit const auto kNote = MakeNote();
+#endif
 
 }  // namespace
 

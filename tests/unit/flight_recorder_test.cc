@@ -53,6 +53,8 @@ std::size_t Count(const std::string& text, const std::string& part) {
   return count;
 }
 
+void Ignore(const std::string& /*plugin*/, const std::string& /*death*/) {}
+
 class SlotTest : public testing::Test {
  protected:
   static constexpr std::uint32_t kRoom = 3;
@@ -191,14 +193,14 @@ class FolderTest : public testing::Test {
   }
 
   std::uint32_t DeathsOf(const Command& command) const {
-    const auto suspicion = Suspects(folder_).Find(command);
+    const auto suspicion = Suspects(folder_, Ignore).Find(command);
     return suspicion ? suspicion->deaths : 0;
   }
 
   // What is logged meanwhile.
   std::string TakeOver() const {
     testing::internal::CaptureStderr();
-    Suspects(folder_).TakeOver();
+    Suspects(folder_, Ignore).TakeOver();
     return testing::internal::GetCapturedStderr();
   }
 
@@ -216,7 +218,7 @@ TEST_F(FolderTest, ADeadProcessLeavesSuspicionsAndNothingElse) {
   EXPECT_THAT(said, HasSubstr("died in handle of crash/1.0.0 with messages a, b"));
   EXPECT_EQ(Count(said, "\n"), 1U);
   EXPECT_THAT(Files(".recorder"), IsEmpty());
-  Suspects suspects(folder_);
+  Suspects suspects(folder_, Ignore);
   const auto suspicion = suspects.Find(*a_);
   ASSERT_TRUE(suspicion.has_value());
   EXPECT_EQ(suspicion->deaths, 1U);
@@ -228,25 +230,38 @@ TEST_F(FolderTest, ADeadProcessLeavesSuspicionsAndNothingElse) {
   EXPECT_FALSE(suspects.Find(*MakeCommand("a", 1)).has_value()) << "that one is judged anew";
 }
 
+TEST_F(FolderTest, APluginIsToldOfTheDeathsInItsHandsAlone) {
+  std::vector<std::string> plugins;
+  const auto note = [&](const std::string& plugin, const std::string& /*death*/) {
+    plugins.push_back(plugin);
+  };
+  DieIn({{a_.get()}, {b_.get()}});
+  Suspects(folder_, note).TakeOver();
+  EXPECT_THAT(plugins, ElementsAre("crash/1.0.0"));
+  DieIn({});
+  Suspects(folder_, note).TakeOver();
+  EXPECT_THAT(plugins, SizeIs(1));
+}
+
 TEST_F(FolderTest, TheSecondDeathConvictsWhoWasAlone) {
   DieIn({{a_.get(), b_.get()}});
   TakeOver();
   DieIn({{a_.get()}});
   TakeOver();
-  const auto suspicion = Suspects(folder_).Find(*a_);
+  const auto suspicion = Suspects(folder_, Ignore).Find(*a_);
   ASSERT_TRUE(suspicion.has_value());
   EXPECT_EQ(suspicion->deaths, 2U);
   EXPECT_TRUE(suspicion->convicted());
-  EXPECT_FALSE(Suspects(folder_).Find(*b_)->convicted());
+  EXPECT_FALSE(Suspects(folder_, Ignore).Find(*b_)->convicted());
 }
 
 TEST_F(FolderTest, TheFirstDeathCountsWhereItWasAlreadyAlone) {
   DieIn({{a_.get()}});
   TakeOver();
-  EXPECT_FALSE(Suspects(folder_).Find(*a_)->convicted());
+  EXPECT_FALSE(Suspects(folder_, Ignore).Find(*a_)->convicted());
   DieIn({{a_.get()}});
   TakeOver();
-  EXPECT_TRUE(Suspects(folder_).Find(*a_)->convicted());
+  EXPECT_TRUE(Suspects(folder_, Ignore).Find(*a_)->convicted());
 }
 
 TEST_F(FolderTest, NobodyIsConvictedInTheCompanyOfAnotherWorkersCommand) {
@@ -255,7 +270,7 @@ TEST_F(FolderTest, NobodyIsConvictedInTheCompanyOfAnotherWorkersCommand) {
     TakeOver();
   }
   EXPECT_EQ(DeathsOf(*a_), 3U);
-  EXPECT_FALSE(Suspects(folder_).Find(*a_)->convicted());
+  EXPECT_FALSE(Suspects(folder_, Ignore).Find(*a_)->convicted());
 }
 
 TEST_F(FolderTest, OfManyWhoLookAtOnceEachDeathCountsOnce) {
@@ -266,7 +281,7 @@ TEST_F(FolderTest, OfManyWhoLookAtOnceEachDeathCountsOnce) {
   std::atomic<int> right{0};
   for (int i = 0; i < 10; ++i) {
     threads.emplace_back([&] {
-      Suspects suspects(folder_);
+      Suspects suspects(folder_, Ignore);
       suspects.TakeOver();
       // Whoever comes second waits for the first, and knows what it has found.
       const auto suspicion = suspects.Find(*a_);
@@ -298,7 +313,7 @@ TEST_F(FolderTest, OthersLearnOfNewSuspicionsAndOfTheirEnd) {
   DieIn({{a_.get()}});
   TakeOver();
   EXPECT_TRUE(early.Find(*a_).has_value());
-  Suspects(folder_).Remove(CrashIdentity(*a_));
+  Suspects(folder_, Ignore).Remove(CrashIdentity(*a_));
   EXPECT_FALSE(early.Find(*a_).has_value());
   EXPECT_THAT(Files(".suspect"), IsEmpty());
 }
@@ -353,7 +368,7 @@ TEST_F(FolderTest, ItWaitsForAProcessThatIsAboutToDieButNotForever) {
     return Files(".recorder").size() == 1 && ReadRecorder(Files(".recorder")[0]) &&
            ReadRecorder(Files(".recorder")[0])->notes.size() == 1;
   }));
-  Suspects suspects(folder_);
+  Suspects suspects(folder_, Ignore);
   suspects.TakeOver();
   const auto began = std::chrono::steady_clock::now();
   suspects.AwaitOthers(*b_);
@@ -376,11 +391,11 @@ TEST_F(FolderTest, ADecidedCommandKeepsItsSuspicionForAWhile) {
     DieIn({{a_.get()}});
     TakeOver();
   }
-  Suspects suspects(folder_);
+  Suspects suspects(folder_, Ignore);
   EXPECT_FALSE(suspects.Find(*a_)->decided);
   suspects.MarkDecided(CrashIdentity(*a_));
   suspects.Prune();
-  EXPECT_TRUE(Suspects(folder_).Find(*a_)->decided);
+  EXPECT_TRUE(Suspects(folder_, Ignore).Find(*a_)->decided);
   EXPECT_TRUE(suspects.Find(*a_)->convicted());
 }
 
@@ -391,11 +406,11 @@ TEST_F(FolderTest, WhatIsLeftOfSuspicionsIsPruned) {
     std::filesystem::last_write_time(folder_ + "/" + CrashIdentity(command) + ".suspect",
                                      std::filesystem::file_time_type::clock::now() - minutes);
   };
-  Suspects(folder_).MarkDecided(CrashIdentity(*a_));
+  Suspects(folder_, Ignore).MarkDecided(CrashIdentity(*a_));
   age(*a_, 11min);
   age(*b_, 24h * 6);
   age(*c_, 24h * 8);
-  Suspects(folder_).Prune();
+  Suspects(folder_, Ignore).Prune();
   EXPECT_EQ(DeathsOf(*a_), 0U);
   EXPECT_EQ(DeathsOf(*b_), 1U);
   EXPECT_EQ(DeathsOf(*c_), 0U);
@@ -406,7 +421,7 @@ TEST_F(FolderTest, AFolderThatCannotBeWrittenIsOneWarning) {
   std::ofstream(in_the_way) << "x";
   testing::internal::CaptureStderr();
   FlightRecorder recorder(in_the_way, {1, 1});
-  Suspects suspects(recorder.folder());
+  Suspects suspects(recorder.folder(), Ignore);
   suspects.TakeOver();
   recorder.slots()[0].Begin(PluginCall::kHandle, "crash", "1.0.0", Commands{a_.get()});
   EXPECT_FALSE(suspects.Find(*a_).has_value());

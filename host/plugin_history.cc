@@ -1,0 +1,91 @@
+#include "host/plugin_history.h"
+
+#include <fstream>
+#include <set>
+#include <system_error>
+
+#include "host/base/digest.h"
+#include "host/base/uuid.h"
+
+namespace iq {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFailed = ".failed";
+constexpr const char* kDeaths = ".deaths";
+constexpr const char* kGood = ".good";
+
+std::string ReadLine(const fs::path& path) {
+  std::string line;
+  std::ifstream file(path);
+  std::getline(file, line);
+  return line;
+}
+
+}  // namespace
+
+fs::path PluginHistory::PathOf(const std::string& name, const char* extension) const {
+  return directory_ / (name + extension);
+}
+
+fs::path PluginHistory::GoodPath(const std::string& file) const {
+  return PathOf(Sha256Hex(file), kGood);
+}
+
+// By renaming: a reader finds a whole sum, also after this process was killed.
+void PluginHistory::NoteGood(const std::string& file, const std::string& sha256) const {
+  if (GoodOf(file) == sha256) return;
+  const fs::path draft = PathOf(RandomUuid(), ".draft");
+  std::ofstream(draft) << sha256 << '\n';
+  std::error_code ignored;
+  fs::rename(draft, GoodPath(file), ignored);
+}
+
+std::optional<std::string> PluginHistory::GoodOf(const std::string& file) const {
+  std::string sha256 = ReadLine(GoodPath(file));
+  if (sha256.empty()) return std::nullopt;
+  return sha256;
+}
+
+void PluginHistory::NoteFailed(const std::string& sha256) const {
+  const std::ofstream note(PathOf(sha256, kFailed), std::ios::app);
+}
+
+bool PluginHistory::HasFailed(const std::string& sha256) const {
+  std::error_code ignored;
+  return fs::exists(PathOf(sha256, kFailed), ignored);
+}
+
+void PluginHistory::NoteDeath(const std::string& sha256, const std::string& death) const {
+  std::ofstream(PathOf(sha256, kDeaths), std::ios::app) << death + '\n';
+}
+
+std::uint64_t PluginHistory::DeathsOf(const std::string& sha256) const {
+  std::set<std::string> deaths;
+  std::ifstream file(PathOf(sha256, kDeaths));
+  for (std::string death; std::getline(file, death);) deaths.insert(death);
+  return deaths.size();
+}
+
+void PluginHistory::Forget(const std::string& file, const std::string& sha256) const {
+  std::error_code ignored;
+  fs::remove(GoodPath(file), ignored);
+  if (sha256.empty()) return;
+  fs::remove(PathOf(sha256, kFailed), ignored);
+  fs::remove(PathOf(sha256, kDeaths), ignored);
+}
+
+void PluginHistory::Clean() const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
+    const fs::path& path = entry.path();
+    const fs::path extension = path.extension();
+    std::string sha256;
+    if (extension == kGood) sha256 = ReadLine(path);
+    if (extension == kFailed || extension == kDeaths) sha256 = path.stem().string();
+    if (!sha256.empty() && !fs::exists(PathOf(sha256, ".so"), ignored)) fs::remove(path, ignored);
+  }
+}
+
+}  // namespace iq
