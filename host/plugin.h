@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "host/plugin_counts.h"
 #include "host/plugin_trial.h"
 
 namespace iq {
@@ -72,6 +73,9 @@ class Plugin {
   // How its first commands went.
   PluginTrial& trial() const { return *trial_; }
 
+  // What became of what it was given.
+  PluginCounts& counts() const { return counts_; }
+
  private:
   struct Face;
   struct Library;
@@ -84,6 +88,7 @@ class Plugin {
   std::unique_ptr<Library> library_;
   std::unique_ptr<Face> face_;
   std::unique_ptr<PluginTrial> trial_;
+  mutable PluginCounts counts_;
   iq_plugin table_{};
   std::string name_;
   std::string version_;

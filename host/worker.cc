@@ -376,9 +376,7 @@ void Worker::SettleVerdict(const InHand& decided) {
   Verdict verdict = *item.verdict;
   const Command& command = *item.command;
   const bool recorded = item.batch != 0;
-  // What the journal or the lock decided says nothing of the plugin.
-  const bool ran = recorded || verdict.outcome == Outcome::kFailed;
-  if (ran && command.seat != nullptr) command.seat->plugin().trial().Note(command.uuid, verdict);
+  NoteOutcome(decided);
   // The broker has the delivery back and will bring it again: a copy would make two of it.
   if (!recorded && delivery.epoch != consumer_->epoch()) return;
   LogUnlessDone(verdict, item);
@@ -398,6 +396,20 @@ void Worker::SettleVerdict(const InHand& decided) {
   std::vector<Outgoing> answers = AnswersTo(delivery, item, verdict);
   settlement_.Settle(delivery, item.batch, std::move(answers),
                      recorded && verdict.outcome == Outcome::kDone);
+}
+
+// What the journal or a lock decided says nothing of the plugin.
+void Worker::NoteOutcome(const InHand& decided) {
+  const Item& item = decided.item;
+  const Command& command = *item.command;
+  const Verdict& verdict = *item.verdict;
+  if (command.seat == nullptr) return;
+  const Plugin& plugin = command.seat->plugin();
+  const bool ran = item.batch != 0 || verdict.outcome == Outcome::kFailed;
+  if (ran) plugin.trial().Note(command.uuid, verdict);
+  const bool lock_was_taken = decided.busy_since != Clock::time_point{};
+  const bool retried = verdict.outcome == Outcome::kRetry && !lock_was_taken;
+  if (ran || retried) plugin.counts().Note(verdict.outcome);
 }
 
 // What a final outcome sends out. That an event was refused is not an event: it could come to the

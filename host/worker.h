@@ -83,6 +83,7 @@ class Worker {
 
   void SettleDecided();
   void SettleVerdict(const InHand& decided);
+  static void NoteOutcome(const InHand& decided);
   void SettleRefused(Refusal refusal);
   bool AwaitsReply(const Delivery& delivery) const {
     return listener_.empty() && !delivery.message.reply_to.empty();
