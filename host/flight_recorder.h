@@ -121,6 +121,8 @@ class FlightRecorder {
 
   // Empty when notes are kept for this process alone.
   const std::string& folder() const { return folder_; }
+  // Its file's, likewise.
+  const std::string& path() const { return path_; }
   RunGate& gate() { return gate_; }
 
   // From now on an end by force, of a host that does not stop in time, is held against nobody.

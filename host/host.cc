@@ -85,6 +85,7 @@ void Host::Start(const std::atomic<bool>& stop) {
                                                clock_, &recorder_});
   // Before the first command: its events are to find their queues.
   UntilAvailable(drivers_.broker->name(), stop, [this] { listener_workers_->Follow(); });
+  reporter_.emplace(recorder_, plugins_);
   for (const ConsumerConfig& consumer : config_.consumers) {
     for (std::uint32_t i = 0; i < consumer.workers; ++i) {
       threads_.emplace_back([this, &consumer] {
@@ -97,7 +98,7 @@ void Host::Start(const std::atomic<bool>& stop) {
   threads_.emplace_back(
       [this] { Sweeper(config_, *drivers_.broker, *drivers_.store).Run(draining_); });
   threads_.emplace_back([this] { listener_workers_->Run(draining_); });
-  threads_.emplace_back([this] { PluginWatch(plugins_).Run(draining_); });
+  threads_.emplace_back([this] { PluginWatch(plugins_, *reporter_).Run(draining_); });
   const auto routes = plugins_.routes();
   log::Info(fmt::format("iq {} is ready: {} command types, {} listeners", kVersion,
                         routes->types.size(), routes->listeners.size()));
@@ -125,6 +126,7 @@ void Host::Drain() {
   recorder_.NoteStopping();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  reporter_.reset();
   listener_workers_.reset();
   watchdog_.reset();
 }

@@ -15,6 +15,7 @@
 #include "host/listener_workers.h"
 #include "host/locks/locks.h"
 #include "host/plugin_directory.h"
+#include "host/plugin_report.h"
 #include "host/services.h"
 #include "host/store/store.h"
 
@@ -61,6 +62,7 @@ class Host {
   std::atomic<bool> draining_{false};
   std::optional<CallWatchdog> watchdog_;
   std::optional<ListenerWorkers> listener_workers_;
+  std::optional<PluginReporter> reporter_;
   std::vector<std::thread> threads_;
 };
 

@@ -38,8 +38,10 @@ bool IsPluginName(std::string_view name) { return name.ends_with(".so") && !name
 
 }  // namespace
 
-PluginWatch::PluginWatch(PluginDirectory& directory)
-    : directory_(directory), inotify_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+PluginWatch::PluginWatch(PluginDirectory& directory, PluginReporter& reporter)
+    : directory_(directory),
+      reporter_(reporter),
+      inotify_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
   if (inotify_ >= 0) return;
   log::Warn(fmt::format("inotify: {}: changes of {} are seen every {} s only",
                         std::generic_category().message(errno), directory_.path(),
@@ -67,6 +69,7 @@ void PluginWatch::Run(const std::atomic<bool>& stop) {
             (directory_.unsettled() ? kUnsettledWait : std::chrono::milliseconds(kRescanEvery));
     }
     directory_.Tend();
+    reporter_.Refresh();
   }
 }
 

@@ -1,4 +1,4 @@
-// The thread that keeps a PluginDirectory up to date with its folder.
+// The thread that keeps a PluginDirectory up to date with its folder, and the report of it as well.
 #pragma once
 
 #include <sys/types.h>
@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "host/plugin_directory.h"
+#include "host/plugin_report.h"
 
 namespace iq {
 
@@ -14,7 +15,8 @@ namespace iq {
 // changes, and those of a link's target are not the folder's.
 class PluginWatch {
  public:
-  explicit PluginWatch(PluginDirectory& directory);
+  // Both must outlive this object, and belong to Run while it runs.
+  PluginWatch(PluginDirectory& directory, PluginReporter& reporter);
   PluginWatch(const PluginWatch&) = delete;
   PluginWatch& operator=(const PluginWatch&) = delete;
   ~PluginWatch();
@@ -29,6 +31,7 @@ class PluginWatch {
   bool TakeEvents();
 
   PluginDirectory& directory_;
+  PluginReporter& reporter_;
   int inotify_ = -1;  // -1: there is none to be had.
   int watch_ = -1;
   dev_t device_ = 0;  // Of the folder that is watched: a link to it may turn to another.

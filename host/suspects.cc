@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/base/log.h"
+#include "host/plugin_report.h"
 
 namespace iq {
 namespace {
@@ -176,6 +177,7 @@ void Suspects::TakeOverDead() {
     if (!place || locks_->HeldByOther(*place)) continue;
     // A process that was killed before its recorder was one has not called a plugin.
     if (const auto recording = ReadRecorder(path)) Accuse(fs::path(path).stem(), *recording);
+    RemovePluginReport(path);
     fs::remove(path);
   }
 }

@@ -2,11 +2,12 @@
 // processes, and shared by all processes of the folder until the command is decided.
 //
 // Beside the recorders the folder has
-//   ID.suspect  for each suspect, a line for each death: the recorder's name, the pid, 1 when the
-//               suspect was alone in its process or else 0, the call, the plugin; and the line
-//               "decided" once the command has its verdict
-//   changes     a count, mapped by all, that grows when there are new suspects
-//   locks       byte 0 is held while a recorder is taken over
+//   ID.suspect    for each suspect, a line for each death: the recorder's name, the pid, 1 when the
+//                 suspect was alone in its process or else 0, the call, the plugin; and the line
+//                 "decided" once the command has its verdict
+//   NAME.plugins  what the recorder's process serves (plugin_report.h)
+//   changes       a count, mapped by all, that grows when there are new suspects
+//   locks         byte 0 is held while a recorder is taken over
 //
 // Killed here, what happens? A recorder is removed after its deaths are written, and a death that
 // is written already is not written again, so each counts once. A suspicion outlives the verdict

@@ -1,87 +1,131 @@
-// iq plugins: what would serve which type and which events, and which files would not serve at all.
+// iq plugins: what the running hosts serve and what came of it, and which files do not serve. Where
+// no host runs, what one would serve.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <map>
+#include <tuple>
+#include <utility>
 
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
-#include "host/plugin_directory.h"
+#include "host/plugin_report.h"
 
 namespace iq::cli {
 namespace {
 
-std::vector<std::string> Types(const Plugin& plugin) {
-  std::vector<std::string> types;
-  for (const iq_command_type& command : plugin.commands()) {
-    types.emplace_back(command.type.ptr, command.type.len);
+// What `processes` hosts say alike, their counts added up.
+struct Row {
+  ReportedPlugin plugin;
+  std::int64_t processes = 0;
+};
+
+std::vector<Row> RowsOf(const std::vector<PluginReport>& reports) {
+  std::map<std::tuple<std::string, std::uint64_t, std::string, std::string>, Row> rows;
+  for (const PluginReport& report : reports) {
+    for (const ReportedPlugin& each : report.plugins) {
+      const auto [at, is_new] =
+          rows.try_emplace({each.file, each.generation, each.sha256, each.state}, Row{each});
+      Row& row = at->second;
+      ++row.processes;
+      if (is_new) continue;
+      row.plugin.counts.done += each.counts.done;
+      row.plugin.counts.rejected += each.counts.rejected;
+      row.plugin.counts.failed += each.counts.failed;
+      row.plugin.counts.retried += each.counts.retried;
+    }
   }
-  return types;
+  std::vector<Row> sorted;
+  sorted.reserve(rows.size());
+  for (auto& [key, row] : rows) sorted.push_back(std::move(row));
+  return sorted;
 }
 
-std::vector<std::string> ListenersOf(const Plugin& plugin) {
-  std::vector<std::string> listeners;
-  for (const Listener& listener : plugin.listeners()) {
-    listeners.push_back(fmt::format("{} {}", listener.label, listener.pattern));
+std::vector<Row> RowsWithoutHosts(const PluginsConfig& config) {
+  const PluginDirectory directory(config);
+  std::vector<Row> rows;
+  for (ReportedPlugin& each : DescribePlugins(directory)) {
+    each.generation = 0;
+    if (each.state == kServes) each.state = "would serve";
+    rows.push_back({std::move(each)});
   }
-  return listeners;
+  fmt::print(stderr, "iq: no host of this configuration runs; this is what one would serve\n");
+  return rows;
 }
 
-std::string State(const PluginFile& file) {
-  if (file.plugin != nullptr) return "serves";
-  return file.waits ? "waits" : "refused";
+Cell TextCell(const std::string& text) { return text.empty() ? Cell() : Cell(text); }
+
+Cell NumberCell(bool known, std::uint64_t number) {
+  return known ? Cell(static_cast<std::int64_t>(number)) : Cell();
 }
 
 // For people a sum is cut to what they can tell apart.
-std::vector<Cell> Row(const PluginFile& file, std::size_t sum_digits) {
-  Cell plugin;
-  Cell version;
-  Cell types;
-  Cell listeners;
-  if (file.plugin != nullptr) {
-    plugin = file.plugin->name();
-    version = file.plugin->version();
-    types = Types(*file.plugin);
-    listeners = ListenersOf(*file.plugin);
-  }
-  const Cell sum = file.sha256.empty() ? Cell() : Cell(file.sha256.substr(0, sum_digits));
-  return {std::move(plugin), std::move(version),   State(file),
-          std::move(types),  std::move(listeners), sum,
-          file.file};
+std::vector<Cell> Cells(const Row& row, std::size_t sum_digits) {
+  const ReportedPlugin& plugin = row.plugin;
+  const bool loaded = !plugin.plugin.empty();
+  const bool runs = plugin.generation != 0;
+  return {TextCell(plugin.plugin),
+          TextCell(plugin.version),
+          NumberCell(runs, plugin.generation),
+          plugin.state,
+          loaded ? Cell(plugin.types) : Cell(),
+          loaded ? Cell(plugin.listeners) : Cell(),
+          NumberCell(runs, plugin.counts.done),
+          NumberCell(runs, plugin.counts.rejected),
+          NumberCell(runs, plugin.counts.failed),
+          NumberCell(runs, plugin.counts.retried),
+          row.processes,
+          TextCell(plugin.sha256.substr(0, sum_digits)),
+          plugin.file};
 }
 
-int ListPlugins(const Config& config, bool json) {
+void Show(const std::vector<Row>& rows, bool json) {
   constexpr std::size_t kShortSum = 12;
-  const PluginDirectory directory(config.plugins);
-  std::vector<std::string> columns{"plugin",    "version", "state", "types",
-                                   "listeners", "sha256",  "file"};
+  std::vector<std::string> columns{"plugin",    "version", "generation", "state",  "types",
+                                   "listeners", "done",    "rejected",   "failed", "retried",
+                                   "processes", "sha256",  "file"};
   if (json) columns.emplace_back("reason");
   Table table(columns);
-  for (const PluginFile& file : directory.files()) {
-    std::vector<Cell> row = Row(file, json ? std::string::npos : kShortSum);
-    if (json) row.push_back(file.reason.empty() ? Cell() : Cell(file.reason));
-    table.Add(std::move(row));
+  for (const Row& row : rows) {
+    std::vector<Cell> cells = Cells(row, json ? std::string::npos : kShortSum);
+    if (json) cells.push_back(TextCell(row.plugin.reason));
+    table.Add(std::move(cells));
   }
   Print(json ? table.JsonLines() : table.Text());
-  for (const std::string& refusal : directory.refused()) {
-    fmt::print(stderr, "iq: plugin refused: {}\n", OneLine(refusal));
+}
+
+int ListPlugins(const PluginsConfig& config, bool json) {
+  const std::vector<PluginReport> reports = ReadPluginReports(config.flight_recorder);
+  const std::vector<Row> rows = reports.empty() ? RowsWithoutHosts(config) : RowsOf(reports);
+  Show(rows, json);
+  for (const Row& row : rows) {
+    if (row.plugin.reason.empty()) continue;
+    fmt::print(stderr, "iq: plugin refused: {}\n", OneLine(row.plugin.reason));
   }
-  if (!directory.routes()->empty()) return kDone;
+  const bool any_serves = std::any_of(rows.begin(), rows.end(), [](const Row& row) {
+    return !row.plugin.types.empty() || !row.plugin.listeners.empty();
+  });
+  if (any_serves) return kDone;
   fmt::print(
       stderr,
       "iq: plugins.directory: no plugin in {} can serve; build the plugins, or name the folder "
       "they are in\n",
-      config.plugins.directory);
+      config.directory);
   return kFailed;
 }
 
 }  // namespace
 
 void AddPlugins(CLI::App& app, Invocation& invocation) {
-  CLI::App* verb =
-      AddVerb(app, invocation, "plugins",
-              "List the plugins, and the command types and listeners they serve", Rows::kYes);
+  CLI::App* verb = AddVerb(app, invocation, "plugins",
+                           "List the plugins, what the running hosts serve with them, and what "
+                           "came of it",
+                           Rows::kYes);
   verb->callback([&] {
-    invocation.work = [&] { return ListPlugins(invocation.LoadQuietly(), invocation.json); };
+    invocation.work = [&] {
+      return ListPlugins(invocation.LoadQuietly().plugins, invocation.json);
+    };
   });
 }
 

@@ -85,6 +85,33 @@ class HotPluginTest : public testing::Test {
     return events.empty() ? "nobody" : json::parse(events[0].body)["data"]["version"];
   }
 
+  // What `iq plugins` shows of a file. Null when it has no row, or several.
+  json Row(const std::string& name = "swap.so") {
+    json found;
+    std::istringstream lines(iq().Cli({"plugins", "--json"}).out);
+    for (std::string line; std::getline(lines, line);) {
+      json row = json::parse(line);
+      if (row.at("file") != Path(name).string()) continue;
+      if (!found.is_null()) return nullptr;
+      found = std::move(row);
+    }
+    return found;
+  }
+
+  // Waits until `iq plugins` shows all of `cells` of a file.
+  testing::AssertionResult Shows(const json& cells, const std::string& name = "swap.so") {
+    json row;
+    const bool shown = Eventually(kPatience, [&] {
+      row = Row(name);
+      if (row.is_null()) return false;
+      json as_expected = row;
+      as_expected.update(cells);
+      return as_expected == row;
+    });
+    if (shown) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << row << " and not " << cells << '\n' << iq().Log();
+  }
+
   // Does `mishap`, and expects one line of the log about the file with `text`, and that the version
   // before serves on.
   template <typename Mishap>
@@ -284,5 +311,75 @@ TEST_F(HotPluginTest, AVersionInWhichProcessesDieGivesWayToTheOneBefore) {
   iq().StopHosts();
 }
 
+TEST_F(HotPluginTest, PluginsShowsWhatTheHostsServeAndWhatBecameOfTheCommands) {
+  Put("swap_1");
+  Start("");
+  iq().StartHosts();
+  EXPECT_TRUE(Shows({{"processes", 2}, {"generation", 1}, {"version", "1.0.0"}, {"done", 0}}));
+
+  const std::string twice = NewId();
+  iq().SendWithId(twice, Body(kType, kUser));
+  EXPECT_EQ(iq().NextEvents(1).size(), 1U);
+  iq().SendWithId(twice, Body(kType, kUser));
+  EXPECT_EQ(iq().NextEvents(1).size(), 1U) << "the journal's answer, which counts for nobody";
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  iq().SendWithId(NewId(), Body("withdraw", kUser, "1000"));
+  EXPECT_EQ(iq().NextEvents(1).size(), 1U);
+  EXPECT_TRUE(Shows({{"done", 2}, {"rejected", 0}, {"failed", 0}, {"retried", 0}}));
+  EXPECT_FALSE(Eventually(1500ms, [&] { return Row().at("done") != 2; })) << Row();
+  EXPECT_TRUE(Shows({{"done", 0}, {"rejected", 1}, {"processes", 2}}, "withdraw.so"));
+
+  Put("swap_2");
+  EXPECT_TRUE(Shows({{"processes", 2}, {"generation", 2}, {"version", "2.0.0"}, {"done", 0}}));
+  EXPECT_EQ(ServedBy(), "2.0.0");
+  EXPECT_TRUE(Shows({{"state", "serves"},
+                     {"types", {kType}},
+                     {"done", 1},
+                     {"rejected", 0},
+                     {"failed", 0},
+                     {"reason", nullptr}}));
+  iq().StopHosts();
+}
+
+TEST_F(HotPluginTest, PluginsShowsARefusedFileBesideWhatServesOnInItsPlace) {
+  Put("swap_1");
+  Start("");
+  EXPECT_TRUE(Shows({{"state", "serves"}}));
+  Put("swap_major");
+  ASSERT_TRUE(Says({"plugin refused: " + Path().string(), "ABI major"})) << iq().Log();
+  CliResult shown;
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    shown = iq().Cli({"plugins"});
+    return shown.err.find("ABI major") != std::string::npos;
+  })) << shown.err;
+  EXPECT_EQ(shown.status, 0);
+  EXPECT_THAT(shown.out, testing::HasSubstr("refused"));
+  EXPECT_TRUE(Row().is_null()) << "one row for what serves, one for what does not";
+  EXPECT_EQ(ServedBy(), "1.0.0");
+  iq().StopHosts();
+}
+
+<<<<<<< HEAD
+=======
+TEST_F(HotPluginTest, PluginsKnowsTheDeadFromTheLiving) {
+  Put("swap_1");
+  Start("");
+  iq().StartHosts();
+  EXPECT_TRUE(Shows({{"processes", 2}}));
+  iq().hosts().front()->Kill9();
+  EXPECT_EQ(Row().at("processes"), 1);
+  iq().hosts().erase(iq().hosts().begin());
+  iq().StopHosts();
+  const CliResult alone = iq().Cli({"plugins", "--json"});
+  EXPECT_EQ(alone.status, 0);
+  EXPECT_THAT(alone.err, testing::HasSubstr("no host of this configuration runs"));
+  EXPECT_TRUE(Shows({{"state", "would serve"},
+                     {"version", "1.0.0"},
+                     {"generation", nullptr},
+                     {"done", nullptr},
+                     {"processes", 0}}));
+}
+
+>>>>>>> a6ef300 (Let iq plugins show what the running hosts serve)
 }  // namespace
 }  // namespace iq::test

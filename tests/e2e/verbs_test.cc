@@ -295,7 +295,10 @@ TEST_F(VerbsTest, PluginsListsWhatServes) {
   EXPECT_EQ(text.status, kDone);
   for (const char* name : {"income", "withdraw", "transfer", "lock", "1.0.0"})
     EXPECT_THAT(text.out, HasSubstr(name));
+  EXPECT_EQ(text.err, "");
   for (const json& row : JsonLines(iq().Cli({"plugins", "--json"}).out)) {
+    EXPECT_EQ(row.at("state"), "serves");
+    EXPECT_EQ(row.at("generation"), 1);
     EXPECT_EQ(row.at("types"), json::array({row.at("plugin")}));
     EXPECT_THAT(row.at("file"), HasSubstr(".so"));
   }
