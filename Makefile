@@ -22,7 +22,8 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # sdk/iq/abi.h is C and laid out by hand.
 SOURCES := $(filter-out sdk/iq/abi.h,$(wildcard host/*.cc host/*.h host/*/*.cc host/*/*.h sdk/iq/*.h \
-  plugins/*/*.cc tests/*/*.cc tests/*/*.h bench/*.cc bench/*.h))
+  plugins/*/*.cc tests/*/*.cc tests/*/*.h bench/*.cc bench/*.h bench/peers/floor/*.cc \
+  bench/peers/floor/*.h))
 
 .PHONY: run run-servers test build build-tests bench soak asan format check-format lint clean \
   deps build-deps server-deps
