@@ -1,0 +1,2 @@
+-- $1 user.
+SELECT sum FROM balance WHERE user_id = $1

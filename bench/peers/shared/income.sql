@@ -1,0 +1,10 @@
+-- $1 user, $2 sum. The balance afterwards; no row where nothing was credited.
+WITH done AS (
+  UPDATE balance SET sum = sum + $2::bigint
+  WHERE user_id = $1 AND sum <= 9223372036854775807 - $2::bigint
+  RETURNING user_id, sum
+), logged AS (
+  INSERT INTO transaction_log (type, sum, user_id, details)
+  SELECT 1, $2::bigint, user_id, '{}'::jsonb FROM done
+)
+SELECT sum FROM done
