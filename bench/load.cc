@@ -8,8 +8,10 @@ namespace {
 constexpr std::int64_t kThousandths = 1000;
 constexpr std::int64_t kOpeningBalance = 1'000'000'000 * kThousandths;
 constexpr std::int64_t kHeld = 1 * kThousandths;
-// Shares no factor with the number of users, so that it meets each of them equally often.
-constexpr std::int64_t kStride = 7919;
+// Squares modulo a prime look random: commands that are near each other meet the same user as often
+// as chance has it, and each user has commands of every kind.
+constexpr std::int64_t kPrime = 2'147'483'647;
+constexpr std::int64_t kFactor = 1'103'515'245;
 
 // The numbers from 0 up to, not including, $1, in both dialects.
 constexpr const char* kNumbers =
@@ -30,7 +32,9 @@ Load::Kind Load::KindOf(std::int64_t number) const {
   return kEvents[number / 10 % 3];
 }
 
-std::int64_t Load::UserOf(std::int64_t number) const { return number * kStride % users_ + 1; }
+std::int64_t Load::UserOf(std::int64_t number) const {
+  return number * number % kPrime * kFactor % kPrime % users_ + 1;
+}
 
 std::int64_t Load::PayerOf(std::int64_t number) const {
   return (UserOf(number) - 1 + users_ / 2) % users_ + 1;
@@ -71,12 +75,14 @@ void Load::Prepare(test::TestStore& store) const {
                  "INSERT INTO balance (user_id, sum) SELECT i + 1, CAST($2 AS bigint) FROM number",
              {std::to_string(users_), std::to_string(kOpeningBalance)});
   if (mix_ == Mix::kMixed) {
-    store.Rows(std::string(kNumbers) +
-                   "INSERT INTO blocked_money (uuid, user_id, sum) "
-                   "SELECT 'hold-' || i, i * CAST($2 AS bigint) % CAST($3 AS bigint) + 1, "
-                   "CAST($4 AS bigint) FROM number WHERE i % 10 = 9 AND i / 10 % 3 <> 0",
-               {std::to_string(commands_), std::to_string(kStride), std::to_string(users_),
-                std::to_string(kHeld)});
+    // As UserOf() and KindOf() have it.
+    store.Rows(
+        std::string(kNumbers) +
+            fmt::format("INSERT INTO blocked_money (uuid, user_id, sum) "
+                        "SELECT 'hold-' || i, i * i % {0} * {1} % {0} % {2} + 1, {3} FROM number "
+                        "WHERE i % 10 = 9 AND i / 10 % 3 <> 0",
+                        kPrime, kFactor, users_, kHeld),
+        {std::to_string(commands_)});
   }
   store.Rows("ANALYZE");
 }
