@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 #include "host/broker/broker.h"
@@ -27,6 +28,8 @@ constexpr auto kStep = 10ms;
 // A contender that makes no progress for so long is given up.
 constexpr auto kStallMax = 60s;
 constexpr auto kStopMax = 60s;
+// The last acks follow the last events, and nobody else can see them.
+constexpr auto kLastAcks = 1s;
 // Above this, events are counted and no longer looked at one by one.
 constexpr std::int64_t kEventsReadMax = 100'000;
 
@@ -41,14 +44,19 @@ std::string MakeDirectory() {
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// A field of /proc/PID/status, in KiB.
-double StatusMib(pid_t pid, const std::string& field) {
+double ResidentMib(pid_t pid) {
+  constexpr std::string_view kField = "VmRSS:";  // In KiB.
+  constexpr double kKibPerMib = 1024;
   std::istringstream lines(test::ReadFile(fmt::format("/proc/{}/status", pid)));
   for (std::string line; std::getline(lines, line);) {
-    constexpr double kKibPerMib = 1024;
-    if (line.starts_with(field)) return std::stod(line.substr(field.size() + 1)) / kKibPerMib;
+    if (line.starts_with(kField)) return std::stod(line.substr(kField.size())) / kKibPerMib;
   }
   return 0;
+}
+
+std::string LastLines(const std::string& text) {
+  constexpr std::size_t kBytes = 2000;
+  return text.substr(text.size() - std::min(text.size(), kBytes));
 }
 
 // User and system time of all processes in the sessions of `leaders`, so far.
@@ -110,7 +118,8 @@ Arena::~Arena() { std::filesystem::remove_all(directory_); }
 void Arena::DeclareQueues() {
   const Contender iq = Iq(1);
   const Processes host = Start(iq);
-  AwaitConsumer(iq);
+  AwaitConsumer();
+  idle_mib_ = ResidentMib(host[0]->pid());
   Stop(host);
   event_queue_ = broker_->DeclareTemporaryQueue();
   broker_->BindToEvents(event_queue_);
@@ -145,9 +154,9 @@ void Arena::Stop(const Processes& processes) {
   }
 }
 
-void Arena::AwaitConsumer(const Contender& contender) {
+void Arena::AwaitConsumer() {
   Require(test::Eventually(120s, [&] { return broker_->Consumers("billing") > 0; }),
-          contender.name + " does not consume");
+          "it does not consume");
 }
 
 void Arena::FillJournal(std::int64_t rows) {
@@ -172,7 +181,20 @@ void Arena::Fill(const Load& load) {
 }
 
 Measured Arena::Drain(const Contender& contender, const Load& load) {
-  Measured measured;
+  try {
+    return Measure(contender, load);
+  } catch (const std::exception& why) {
+    Disqualify(contender, why);
+  }
+}
+
+void Arena::Disqualify(const Contender& contender, const std::exception& why) const {
+  throw std::runtime_error(fmt::format("{}: {}\n{}", contender.Label(), why.what(),
+                                       LastLines(test::ReadFile(directory_ + "/log"))));
+}
+
+Measured Arena::Measure(const Contender& contender, const Load& load) {
+  Measured measured{.commands = load.commands()};
   const auto total = static_cast<std::size_t>(load.commands());
   Fill(load);
   const auto started = Clock::now();
@@ -180,9 +202,9 @@ Measured Arena::Drain(const Contender& contender, const Load& load) {
   std::set<pid_t> leaders;
   for (const auto& process : processes) leaders.insert(process->pid());
   Require(test::Eventually(120s, [&] { return broker_->Depth("billing") < total; }),
-          contender.name + " takes nothing from the queue");
+          "it takes nothing from the queue");
   const auto first_delivery = Clock::now();
-  measured.rss_idle_mib = StatusMib(processes[0]->pid(), "VmRSS:");
+  measured.delivery_s = Seconds(first_delivery - started);
   const double cpu_before = CpuSeconds(leaders);
 
   Course course;
@@ -191,12 +213,12 @@ Measured Arena::Drain(const Contender& contender, const Load& load) {
   while (events < total) {
     std::this_thread::sleep_for(kStep);
     const std::size_t now = EventCount();
-    if (events == 0 && now > 0) measured.start_s = Seconds(Clock::now() - started);
+    if (events == 0 && now > 0) measured.event_s = Seconds(Clock::now() - started);
     if (now != events) progress_at = Clock::now();
     events = now;
     course.Note(events);
     Require(Clock::now() - progress_at < kStallMax,
-            fmt::format("{} stalls after {} events", contender.name, events));
+            fmt::format("it stalls after {} events", events));
   }
   const auto ended = Clock::now();
   const auto count = static_cast<double>(total);
@@ -204,7 +226,8 @@ Measured Arena::Drain(const Contender& contender, const Load& load) {
   measured.cpu_us = (CpuSeconds(leaders) - cpu_before) * 1e6 / count;
   measured.first_tenth = course.Rate(count * 0.01, count * 0.11);
   measured.last_tenth = course.Rate(count * 0.9, count);
-  measured.rss_after_mib = StatusMib(processes[0]->pid(), "VmRSS:");
+  measured.rss_after_mib = ResidentMib(processes[0]->pid());
+  std::this_thread::sleep_for(kLastAcks);
   Stop(processes);
   Check(load);
   return measured;
@@ -231,9 +254,18 @@ void Arena::CheckEvents(const Load& load) {
 }
 
 std::vector<double> Arena::Latencies(const Contender& contender, const Load& load, int rate) {
+  try {
+    return MeasureLatencies(contender, load, rate);
+  } catch (const std::exception& why) {
+    Disqualify(contender, why);
+  }
+}
+
+std::vector<double> Arena::MeasureLatencies(const Contender& contender, const Load& load,
+                                            int rate) {
   load.Prepare(*store_);
   const Processes processes = Start(contender);
-  AwaitConsumer(contender);
+  AwaitConsumer();
   const auto broker = OpenBroker(profile_->urls().broker, "iq bench");
   const auto events = broker->Subscribe("billing.events", "#");
   std::map<std::string, Clock::time_point> sent_at;
@@ -262,8 +294,9 @@ std::vector<double> Arena::Latencies(const Contender& contender, const Load& loa
     broker_->Publish(command);
   }
   receiver.join();
+  std::this_thread::sleep_for(kLastAcks);
   Stop(processes);
-  Require(received_at.size() == sent_at.size(), contender.name + " lost an event");
+  Require(received_at.size() == sent_at.size(), "it lost an event");
   for (std::int64_t number = warm_up; number < load.commands(); ++number) {
     const std::string id = fmt::format("bench-{}", number);
     latencies.push_back(Seconds(received_at.at(id) - sent_at.at(id)) * 1e3);

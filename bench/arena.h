@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,13 +19,14 @@ namespace iq::bench {
 using Clock = std::chrono::steady_clock;
 
 struct Measured {
+  std::int64_t commands = 0;
   double rate = 0;         // Commands a second, from the first delivery to the last event.
   double cpu_us = 0;       // Of the contender's processes, per command.
   double first_tenth = 0;  // Commands a second.
   double last_tenth = 0;
-  double start_s = 0;       // From the start of the process to the first event.
-  double rss_idle_mib = 0;  // Of one of its processes, before the load.
-  double rss_after_mib = 0;
+  double delivery_s = 0;     // From the start of the process to the first delivery.
+  double event_s = 0;        // From the start of the process to the first event.
+  double rss_after_mib = 0;  // Resident memory of one of its processes, after the load.
 };
 
 // Throws std::runtime_error where a contender does not do its work, or not rightly: it is
@@ -35,6 +38,9 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena();
+
+  // Resident memory of an iq process that has had nothing to do.
+  double idle_mib() const { return idle_mib_; }
 
   // So many rows of other commands.
   void FillJournal(std::int64_t rows);
@@ -55,10 +61,14 @@ class Arena {
   static void Stop(const Processes& processes);
   void DeclareQueues();
   void Fill(const Load& load);
+  Measured Measure(const Contender& contender, const Load& load);
+  std::vector<double> MeasureLatencies(const Contender& contender, const Load& load, int rate);
+  // With what the contender said last, before its log is gone.
+  [[noreturn]] void Disqualify(const Contender& contender, const std::exception& why) const;
   void Check(const Load& load);
   void CheckEvents(const Load& load);
   std::size_t EventCount() { return broker_->Depth(event_queue_); }
-  void AwaitConsumer(const Contender& contender);
+  void AwaitConsumer();
 
   std::string directory_;
   std::unique_ptr<test::Profile> profile_;
@@ -66,6 +76,7 @@ class Arena {
   std::unique_ptr<test::TestStore> store_;
   std::string event_queue_;
   std::int64_t journalled_before_ = 0;
+  double idle_mib_ = 0;
 };
 
 }  // namespace iq::bench

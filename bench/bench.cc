@@ -8,10 +8,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
-#include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -98,6 +99,7 @@ Series Ratio(const Entry& one, const Entry& other) {
   return ratio;
 }
 
+// Of those with this name.
 const Entry& Best(const std::vector<Entry>& entries, const std::string& name) {
   const Entry* best = nullptr;
   for (const Entry& entry : entries) {
@@ -113,12 +115,13 @@ const Entry& Best(const std::vector<Entry>& entries, const std::string& name) {
 
 std::string RateTable(const std::vector<Entry>& entries) {
   const Entry& iq = Best(entries, "iq");
-  std::vector<std::vector<std::string>> rows = {{"contender", "commands/s, median (min to max)",
-                                                 "CPU of its processes, µs a command",
-                                                 "iq at its best / this"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"contender", "commands in a run", "commands/s, median (min to max)",
+       "CPU of its processes, µs a command", "iq at its best / this"}};
   for (const Entry& entry : entries) {
-    rows.push_back({entry.label, Spread(entry.Of(&Measured::rate)),
-                    Spread(entry.Of(&Measured::cpu_us)), Spread(Ratio(iq, entry), "{:.2f}")});
+    rows.push_back({entry.label, std::to_string(entry.runs[0].commands),
+                    Spread(entry.Of(&Measured::rate)), Spread(entry.Of(&Measured::cpu_us)),
+                    Spread(Ratio(iq, entry), "{:.2f}")});
   }
   return MarkdownTable(rows);
 }
@@ -133,6 +136,10 @@ void StudyRate(const Options& options) {
            return Arena(contender.profile).Drain(contender, LoadFor(contender, options));
          }});
   }
+  const bool has_iq = std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
+    return entry.label.starts_with("iq,");
+  });
+  if (!has_iq) throw std::invalid_argument("name iq:COUNT, too: the others are compared with it");
   RunInTurn(entries, options.runs);
   const std::string table = RateTable(entries);
   Say(table);
@@ -145,11 +152,22 @@ void StudyRate(const Options& options) {
   WriteFile(kPlot, Svg(title, rates));
   WriteSection(kReport, "surroundings", Surroundings());
   WriteSection(kReport, "rate",
-               fmt::format("{} commands ({} load, {} users), {} runs.\n\n{}", options.commands,
+               fmt::format("The {} load, {} users, {} runs of each in turn.\n\n{}\n"
+                           "![Commands a second](benchmarks.svg)\n",
                            options.mix, options.users, options.runs, table));
 }
 
-// Each contender under two loads.
+// The first entry is what the others are compared with.
+std::string ComparisonTable(const std::vector<Entry>& entries) {
+  std::vector<std::vector<std::string>> rows = {
+      {"iq, 1 process", "commands/s, median (min to max)", "this / " + entries[0].label}};
+  for (const Entry& entry : entries) {
+    rows.push_back({entry.label, Spread(entry.Of(&Measured::rate)),
+                    Spread(Ratio(entry, entries[0]), "{:.2f}")});
+  }
+  return MarkdownTable(rows);
+}
+
 void StudyHot(const Options& options) {
   constexpr std::int64_t kHotUsers = 8;
   std::vector<Entry> entries;
@@ -162,16 +180,15 @@ void StudyHot(const Options& options) {
                        }});
   }
   RunInTurn(entries, options.runs);
-  const std::string line = fmt::format("8 hot users / {} users: {}", options.users,
-                                       Spread(Ratio(entries[1], entries[0]), "{:.2f}"));
-  Say(line);
-  if (options.write) WriteSection(kReport, "hot", line + "\n");
+  const std::string table = ComparisonTable(entries);
+  Say(table);
+  if (options.write) WriteSection(kReport, "hot", table);
 }
 
 void StudyJournal(const Options& options, std::int64_t rows) {
   std::vector<Entry> entries;
   for (const std::int64_t journalled : {std::int64_t{0}, rows}) {
-    entries.push_back({fmt::format("{} rows", journalled), [journalled, &options] {
+    entries.push_back({fmt::format("a journal of {} rows", journalled), [journalled, &options] {
                          Arena arena(test::ProfileName::kServers);
                          if (journalled > 0) arena.FillJournal(journalled);
                          const Contender contender = Iq(1);
@@ -179,42 +196,52 @@ void StudyJournal(const Options& options, std::int64_t rows) {
                        }});
   }
   RunInTurn(entries, options.runs);
-  const std::string line = fmt::format("a journal of {} rows / an empty one: {}", rows,
-                                       Spread(Ratio(entries[1], entries[0]), "{:.2f}"));
-  Say(line);
-  if (options.write) WriteSection(kReport, "journal", line + "\n");
+  const std::string table = ComparisonTable(entries);
+  Say(table);
+  if (options.write) WriteSection(kReport, "journal", table);
 }
 
 void StudyBacklog(const Options& options, std::int64_t commands) {
-  Series tenths{"last tenth / first tenth"};
-  Series growth{"MiB more after all of it"};
+  Series first{"first tenth, commands/s"};
+  Series last{"last tenth, commands/s"};
+  Series ratio{"last tenth / first tenth"};
+  Series idle{"resident before the load, MiB"};
+  Series after{"resident after it, MiB"};
   for (int run = 1; run <= options.runs; ++run) {
-    const Measured measured = Arena(test::ProfileName::kServers)
-                                  .Drain(Iq(1), Load(MixOf(options), commands, options.users));
-    tenths.values.push_back(measured.last_tenth / measured.first_tenth);
-    growth.values.push_back(measured.rss_after_mib - measured.rss_idle_mib);
-    Say(
-        fmt::format("run {}: {:.0f} commands/s, first tenth {:.0f}, last tenth {:.0f}; {:.1f} MiB "
-                    "resident at first, {:.1f} at the end",
-                    run, measured.rate, measured.first_tenth, measured.last_tenth,
-                    measured.rss_idle_mib, measured.rss_after_mib));
+    Arena arena(test::ProfileName::kServers);
+    const Measured measured = arena.Drain(Iq(1), Load(MixOf(options), commands, options.users));
+    first.values.push_back(measured.first_tenth);
+    last.values.push_back(measured.last_tenth);
+    ratio.values.push_back(measured.last_tenth / measured.first_tenth);
+    idle.values.push_back(arena.idle_mib());
+    after.values.push_back(measured.rss_after_mib);
+    Say(fmt::format("run {} of {}: {:.0f} commands/s", run, options.runs, measured.rate));
   }
-  const std::string text = fmt::format("a backlog of {}, last tenth / first tenth: {}\n", commands,
-                                       Spread(tenths, "{:.2f}"));
-  Say(text);
-  if (options.write) WriteSection(kReport, "backlog", text);
+  const std::string table = MarkdownTable({{"iq, 1 process", fmt::format("{} commands", commands)},
+                                           {first.label, Spread(first)},
+                                           {last.label, Spread(last)},
+                                           {ratio.label, Spread(ratio, "{:.2f}")},
+                                           {idle.label, Spread(idle, "{:.1f}")},
+                                           {after.label, Spread(after, "{:.1f}")}});
+  Say(table);
+  if (options.write) WriteSection(kReport, "backlog", table);
 }
 
 void StudyStart(const Options& options) {
-  Series start{"seconds from the start of the process to the first event"};
+  Series delivery{"the first delivery"};
+  Series event{"the first event"};
   for (int run = 0; run < options.runs; ++run) {
     const Measured measured =
         Arena(test::ProfileName::kServers).Drain(Iq(1), Load(MixOf(options), 1000, options.users));
-    start.values.push_back(measured.start_s);
+    delivery.values.push_back(measured.delivery_s);
+    event.values.push_back(measured.event_s);
   }
-  const std::string line = fmt::format("{}: {}", start.label, Spread(start, "{:.2f}"));
-  Say(line);
-  if (options.write) WriteSection(kReport, "start", line + "\n");
+  const std::string table =
+      MarkdownTable({{"from the start of an iq process to", "seconds, median (min to max)"},
+                     {delivery.label, Spread(delivery, "{:.2f}")},
+                     {event.label, Spread(event, "{:.2f}")}});
+  Say(table);
+  if (options.write) WriteSection(kReport, "start", table);
 }
 
 // Milliseconds below which that part of `sorted` lies.

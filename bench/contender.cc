@@ -43,7 +43,7 @@ Contender Peer(const std::string& name, std::size_t concurrency) {
                      .share = share};
   };
   if (name == "go") return with_run("goroutine", 0.2);
-  if (name == "symfony") return with_run("process", 0.1);
+  if (name == "symfony") return with_run("process", 0.2);
   if (name == "celery") return with_run("process", 0.1);
   throw std::invalid_argument("there is no contender " + name);
 }

@@ -24,8 +24,8 @@ struct Contender {
 
 Contender Iq(std::size_t processes, test::ProfileName profile = test::ProfileName::kServers);
 
-// By name: floor, go, symfony, celery. `concurrency` is processes of floor, otherwise what the
-// peer's own `run` takes. Throws std::invalid_argument.
+// By name: floor, go, symfony, celery. `concurrency` is the number of processes of floor, of
+// goroutines or of processes in a pool. Throws std::invalid_argument.
 Contender Peer(const std::string& name, std::size_t concurrency);
 
 }  // namespace iq::bench
