@@ -2,7 +2,8 @@
 # make run-servers   the same on private RabbitMQ, PostgreSQL and Redis servers
 # make test          set up everything and run every test
 # make build         build/release/iq and build/release/plugins/*.so
-# make bench         commands a second, on private servers and embedded
+# make bench         commands a second of a mixed load, beside a bare loop
+# make bench-peers   the same beside programs on other stacks; installs their packages
 # make soak          some tests at a size for a long break: 300 replacements, 400 poisons
 # make asan          unit and integration tests under AddressSanitizer and UBSan
 # make format        lay the sources out; make check-format and make lint only look
@@ -25,8 +26,8 @@ SOURCES := $(filter-out sdk/iq/abi.h,$(wildcard host/*.cc host/*.h host/*/*.cc h
   plugins/*/*.cc tests/*/*.cc tests/*/*.h bench/*.cc bench/*.h bench/peers/floor/*.cc \
   bench/peers/floor/*.h))
 
-.PHONY: run run-servers test build build-tests bench soak asan format check-format lint clean \
-  deps build-deps server-deps
+.PHONY: run run-servers test build build-tests bench bench-peers soak asan format check-format \
+  lint clean deps build-deps server-deps peer-deps
 
 build: build-deps
 	cmake --preset release -DIQ_TESTS=OFF
@@ -46,7 +47,12 @@ test: build-tests
 	ctest --preset release $(CTEST_FLAGS)
 
 bench: build-tests
-	build/release/iq_bench rate --mix income --commands 50000 --runs 3 iq:1 iq:2 embedded:1 embedded:2
+	build/release/iq_bench rate --commands 50000 --runs 3 iq:1 iq:2 floor:1 floor:2 embedded:1
+
+# BENCH_FLAGS=--write puts the result into docs/.
+bench-peers: build-tests peer-deps
+	build/release/iq_bench rate --commands 60000 --runs 5 $(BENCH_FLAGS) \
+	  iq:1 iq:2 iq:10 floor:1 floor:2 go:50 symfony:10 celery:10
 
 soak: build-tests
 	IQ_SOAK=1 ctest --preset release $(CTEST_FLAGS) --tests-regex 'hot_plugin|crash'
@@ -73,8 +79,9 @@ lint: deps
 deps: PACKAGES = $(BUILD_PACKAGES) $(SERVER_PACKAGES) $(TEST_PACKAGES)
 build-deps: PACKAGES = $(BUILD_PACKAGES)
 server-deps: PACKAGES = $(SERVER_PACKAGES)
+peer-deps: PACKAGES = $(shell cat bench/peers/*/packages)
 # Asks for nothing where everything is installed already.
-deps build-deps server-deps:
+deps build-deps server-deps peer-deps:
 	@missing=$$(for package in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; \
 	done); \
