@@ -199,6 +199,27 @@ TEST_F(AuthorsTest, NothingInstalledNamesTheSourceOrTheBuild) {
   }
 }
 
+TEST_F(AuthorsTest, TheDebianPackagesHoldTheHostAndWhatAuthorsNeed) {
+  ExpectDone(shop_->Run({"cpack", "-G", "DEB", "--config", IQ_BINARY_DIR "/CPackConfig.cmake", "-B",
+                         *shop_ / "packages"}));
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(*shop_ / "packages")) {
+    if (entry.path().extension() != ".deb") continue;
+    names.push_back(shop_->Run({"dpkg-deb", "--field", entry.path(), "Package"}).out);
+    ExpectDone(shop_->Run({"dpkg-deb", "--extract", entry.path(), *shop_ / "root"}));
+  }
+  EXPECT_THAT(names, UnorderedElementsAre("iq\n", "iq-dev\n"));
+  const std::string usr = *shop_ / "root/usr";
+  EXPECT_THAT(ReadFile(usr + "/share/iq/config.yaml"), HasSubstr("/usr/lib/iq/plugins"));
+  EXPECT_TRUE(fs::exists(usr + "/lib/iq/plugins/income.so"));
+  ExpectDone(shop_->Run({usr + "/bin/iq", "plugin", "new", "packed"}));
+  ExpectDone(shop_->Run({"cmake", "-G", "Ninja", "-S", "packed", "-B", "packed/build",
+                         "-DCMAKE_PREFIX_PATH=" + usr}));
+  ExpectDone(shop_->Run({"cmake", "--build", "packed/build"}));
+  ExpectDone(shop_->Run({usr + "/bin/iq", "plugin", "check", *shop_ / "packed/build/packed.so",
+                         "--tables", *shop_ / "packed/packed.sql"}));
+}
+
 TEST_F(AuthorsTest, TheTestkitShowsItsOwnNamesAndKnowsNoPath) {
   const fs::path testkit = shop_->prefix() / "lib/libiq_testkit.so";
   std::vector<std::string> names;
