@@ -158,7 +158,7 @@ TEST_F(PluginReportTest, TheDeadAreNotReadAndGoWithTheirRecorder) {
   const PluginReporter reporter(recorder, *directory_);
   EXPECT_THAT(Reports(), SizeIs(2));
   EXPECT_THAT(Read(), SizeIs(1));
-  Suspects(flight()).TakeOver();
+  Suspects(flight(), [](const std::string&, const std::string&) {}).TakeOver();
   EXPECT_THAT(Reports(), SizeIs(1));
   EXPECT_THAT(Read(), SizeIs(1));
 }

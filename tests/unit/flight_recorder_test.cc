@@ -308,7 +308,7 @@ TEST_F(FolderTest, ATakeOverThatWasCutShortCountsNothingTwice) {
 }
 
 TEST_F(FolderTest, OthersLearnOfNewSuspicionsAndOfTheirEnd) {
-  Suspects early(folder_);
+  Suspects early(folder_, Ignore);
   EXPECT_FALSE(early.Find(*a_).has_value());
   DieIn({{a_.get()}});
   TakeOver();
