@@ -206,8 +206,8 @@ std::optional<PluginDirectory::Candidate> PluginDirectory::Examine(const std::st
   }
   if (first_look_ && use_ == Use::kServe) RestoreGood(named);
   if (history_.HasFailed(entry.staged.sha256)) {
-    Refuse(entry, fmt::format("{}: its first commands failed before; it is not tried again until "
-                              "the file was taken away",
+    Refuse(entry, fmt::format("{}: its first commands failed before; to have it tried again, take "
+                              "the file away and put it there anew",
                               file));
     return std::nullopt;
   }
@@ -221,7 +221,7 @@ void PluginDirectory::RestoreGood(Entries::value_type& named) {
   const auto sha256 = history_.GoodOf(file);
   if (!sha256 || *sha256 == entry.staged.sha256 || !IsAllowed(config_, *sha256)) return;
   const auto good = stage_.Find(*sha256);
-  if (!good || !stage_.HasPassed(*good, circumstances_)) return;
+  if (!good || MustProbe(*good)) return;
   const StagedPlugin staged = std::exchange(entry.staged, *good);
   try {
     const PluginInspection inspection = InspectPlugin(file, good->path);
@@ -231,6 +231,10 @@ void PluginDirectory::RestoreGood(Entries::value_type& named) {
     entry.waiting = nullptr;  // It is no refuge now.
   }
   entry.staged = staged;
+}
+
+bool PluginDirectory::MustProbe(const StagedPlugin& staged) const {
+  return !config_.prober.empty() && !stage_.HasPassed(staged, circumstances_);
 }
 
 // What may be probed, and its probe.
@@ -243,7 +247,7 @@ std::optional<PluginDirectory::Candidate> PluginDirectory::Inspect(Entries::valu
     Refuse(entry, refusal.what());
     return std::nullopt;
   }
-  if (!config_.prober.empty() && !stage_.HasPassed(entry.staged, circumstances_)) {
+  if (MustProbe(entry.staged)) {
     candidate.probe.emplace(StartPluginProbe(config_.prober, entry.staged.path, config_.settings));
   }
   return candidate;

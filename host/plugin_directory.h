@@ -98,6 +98,7 @@ class PluginDirectory {
   void TakeAway(const std::string& file, Entry& entry);
   std::optional<Candidate> Examine(const std::string& file);
   std::optional<Candidate> Inspect(Entries::value_type& named);
+  bool MustProbe(const StagedPlugin& staged) const;
   void RestoreGood(Entries::value_type& named);
   bool Read(const std::string& file, Entry& entry);
   void Judge(Candidate& candidate);

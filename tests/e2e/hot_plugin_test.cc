@@ -359,8 +359,6 @@ TEST_F(HotPluginTest, PluginsShowsARefusedFileBesideWhatServesOnInItsPlace) {
   iq().StopHosts();
 }
 
-<<<<<<< HEAD
-=======
 TEST_F(HotPluginTest, PluginsKnowsTheDeadFromTheLiving) {
   Put("swap_1");
   Start("");
@@ -380,6 +378,5 @@ TEST_F(HotPluginTest, PluginsKnowsTheDeadFromTheLiving) {
                      {"processes", 0}}));
 }
 
->>>>>>> a6ef300 (Let iq plugins show what the running hosts serve)
 }  // namespace
 }  // namespace iq::test

@@ -220,7 +220,7 @@ TEST_F(PluginDirectoryTest, WhatFailedIsNotTriedAgainAfterARestart) {
   Fail(3);
   Restart();
   EXPECT_EQ(Version(), "1.0.0");
-  EXPECT_THAT(directory_->refused(), ElementsAre(HasSubstr("failed its first commands before")));
+  EXPECT_THAT(directory_->refused(), ElementsAre(HasSubstr("its first commands failed before")));
   Remove();
   Put("swap_2");
   EXPECT_EQ(Version(), "2.0.0");
