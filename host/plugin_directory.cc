@@ -348,7 +348,9 @@ void PluginDirectory::Install(const std::string& file, Entry& entry,
   Say(log::Level::kInfo,
       fmt::format("{} {}serves {} from {}", Described(*plugin), replaces, Claims(*plugin), file));
   // What was itself on trial is no refuge.
-  if (entry.before == nullptr || entry.serving->trial().passed()) {
+  const bool has_passed = entry.serving != nullptr && entry.serving->trial().passed();
+  if (has_passed) NoteGood(file, entry);
+  if (entry.before == nullptr || has_passed) {
     Retire(std::exchange(entry.before, std::move(entry.serving)));
   } else {
     Retire(std::move(entry.serving));
@@ -412,11 +414,17 @@ void PluginDirectory::EndTrial(const std::string& file, Entry& entry) {
   if (entry.before != nullptr) trial.NoteDeaths(history_.DeathsOf(entry.serving->sha256()));
   if (trial.failed() && entry.before != nullptr) {
     RollBack(file, entry);
-  } else if (trial.passed() && entry.good != entry.serving->sha256()) {
-    entry.good = entry.serving->sha256();
-    history_.NoteGood(file, entry.good);
+  } else if (trial.passed()) {
+    NoteGood(file, entry);
     Retire(std::move(entry.before));
   }
+}
+
+// Of what serves and has passed its trial.
+void PluginDirectory::NoteGood(const std::string& file, Entry& entry) {
+  if (entry.good == entry.serving->sha256()) return;
+  entry.good = entry.serving->sha256();
+  history_.NoteGood(file, entry.good);
 }
 
 void PluginDirectory::NoteDeath(const std::string& label, const std::string& death) const {

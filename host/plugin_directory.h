@@ -106,6 +106,7 @@ class PluginDirectory {
   void Offer(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin);
   void Install(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin);
   void EndTrial(const std::string& file, Entry& entry);
+  void NoteGood(const std::string& file, Entry& entry);
   void RollBack(const std::string& file, Entry& entry);
   void RetryWaiting();
   std::string Conflict(const std::string& file, const Plugin& plugin) const;

@@ -32,6 +32,7 @@ class HotPluginTest : public testing::Test {
  protected:
   void Start(const std::string& consumer, const std::string& retry = InstallationOptions{}.retry) {
     InstallationOptions options;
+    options.locks = "lease: 4s, wait: 20s";  // The keys of a dead process are free before that.
     options.plugins = plugins_.path();
     options.consumer = consumer;
     options.retry = retry;
