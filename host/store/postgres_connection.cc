@@ -156,15 +156,10 @@ void PostgresConnection::AwaitResult() {
     if (unsent < 0 || !open()) return;  // PQgetResult then tells what the server said last.
     if (PQisBusy(connection) == 0) return;
     const auto wanted = static_cast<short>(unsent == 1 ? POLLIN | POLLOUT : POLLIN);
-    const bool may_cancel = !cancelled_ && deadline_ < silence_end;
-    const short ready = Poll(PQsocket(connection), wanted, may_cancel ? deadline_ : silence_end);
-    if (ready == 0 && may_cancel) {
-      Cancel();
-      silence_end = SilenceEnd();
-      continue;
-    }
-    if (ready == 0) throw ConnectionLost("the server gives no answer");
-    if ((ready & POLLOUT) != 0) silence_end = SilenceEnd();
+    const auto limit = cancelled_ ? silence_end : std::min(silence_end, deadline_);
+    const short ready = Poll(PQsocket(connection), wanted, limit);
+    if (ready == 0) CancelOrGiveUp();
+    if (ready == 0 || (ready & POLLOUT) != 0) silence_end = SilenceEnd();
     if ((ready & ~POLLOUT) != 0 && PQconsumeInput(connection) == 0) return;
   }
 }
@@ -173,6 +168,11 @@ void PostgresConnection::AwaitResult() {
 Clock::time_point PostgresConnection::SilenceEnd() const {
   if (!silence_max_) return Clock::time_point::max();
   return Clock::now() + (cancelled_ ? std::min(kGrace, statement_max_ / 2) : *silence_max_);
+}
+
+void PostgresConnection::CancelOrGiveUp() {
+  if (cancelled_ || Clock::now() < deadline_) throw ConnectionLost("the server gives no answer");
+  Cancel();
 }
 
 // On a thread of its own: PQcancel connects anew, and waits for a server that hangs without limit.

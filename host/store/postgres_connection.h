@@ -76,6 +76,7 @@ class PostgresConnection {
   void CheckQueued(int queued) const;
   void AwaitResult();
   Clock::time_point SilenceEnd() const;
+  void CancelOrGiveUp();
   void Cancel();
   ScriptEnd RunSimple(const std::string& sql);
   void Set(const std::string& settings);
