@@ -43,8 +43,9 @@ class Batch {
         bool takes_arrays, std::chrono::milliseconds commit_margin);
 
   // Gives each item its verdict, at least the first; those for which there is no time within ten
-  // seconds, or twenty where they must run one by one, keep none. What it throws (Unavailable,
-  // CommitUnknown, LeaseLost) leaves those undecided that have none; verdicts already given stand.
+  // seconds, or twenty where they must run one by one, keep none. The last handler's own time and
+  // the commit come on top. What it throws (Unavailable, CommitUnknown, LeaseLost) leaves those
+  // undecided that have none; verdicts already given stand.
   void Run(std::span<Item* const> items);
 
   // Indices into `items`, wave by wave: the commands of a wave share no key, and of two commands

@@ -79,6 +79,7 @@ void Host::Start(const std::atomic<bool>& stop) {
                     });
   suspects.TakeOver();
   suspects.Prune();
+  plugins_.Tend();  // What those deaths mean is seen before the first command.
   watchdog_.emplace(recorder_, config_.limits.deadline);
   listener_workers_.emplace(WorkerSurroundings{config_, config_.consumers[0], plugins_,
                                                *drivers_.broker, *drivers_.store, *drivers_.locks,

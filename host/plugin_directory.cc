@@ -120,7 +120,7 @@ PluginDirectory::~PluginDirectory() = default;
 
 std::vector<std::shared_ptr<const Plugin>> PluginDirectory::plugins() const {
   std::vector<std::shared_ptr<const Plugin>> plugins;
-  for (const PluginFile& each : *files_.load()) {
+  for (const PluginFile& each : files()) {
     if (each.plugin != nullptr) plugins.push_back(each.plugin);
   }
   return plugins;
@@ -128,7 +128,7 @@ std::vector<std::shared_ptr<const Plugin>> PluginDirectory::plugins() const {
 
 std::vector<std::string> PluginDirectory::refused() const {
   std::vector<std::string> refused;
-  for (const PluginFile& each : *files_.load()) {
+  for (const PluginFile& each : files()) {
     if (!each.reason.empty()) refused.push_back(each.reason);
   }
   return refused;
@@ -205,13 +205,19 @@ std::optional<PluginDirectory::Candidate> PluginDirectory::Examine(const std::st
     return std::nullopt;
   }
   if (first_look_ && use_ == Use::kServe) RestoreGood(named);
-  if (history_.HasFailed(entry.staged.sha256)) {
+  // Without anything in its place it has to do.
+  if (entry.serving != nullptr && history_.HasFailed(entry.staged.sha256)) {
     Refuse(entry, fmt::format("{}: its first commands failed before; to have it tried again, take "
-                              "the file away and put it there anew",
+                              "the file away, and put it there anew once the log says it is gone",
                               file));
     return std::nullopt;
   }
-  return Inspect(named);
+  try {
+    return Inspect(named);
+  } catch (const PluginRefused& refusal) {
+    Refuse(entry, refusal.what());
+    return std::nullopt;
+  }
 }
 
 // Where the file is not what did its work in the processes before, that serves until the file does,
@@ -221,12 +227,12 @@ void PluginDirectory::RestoreGood(Entries::value_type& named) {
   const auto sha256 = history_.GoodOf(file);
   if (!sha256 || *sha256 == entry.staged.sha256 || !IsAllowed(config_, *sha256)) return;
   const auto good = stage_.Find(*sha256);
-  if (!good || MustProbe(*good)) return;
+  if (!good) return;
   const StagedPlugin staged = std::exchange(entry.staged, *good);
   try {
-    const PluginInspection inspection = InspectPlugin(file, good->path);
+    Candidate refuge = Inspect(named);
     // It would keep its symbols from the file's contents.
-    if (inspection.unique_symbols.empty()) Offer(file, entry, Map({&named, inspection, {}}));
+    if (refuge.inspection.unique_symbols.empty()) Qualify(refuge);
   } catch (const PluginRefused&) {
     entry.waiting = nullptr;  // It is no refuge now.
   }
@@ -237,16 +243,10 @@ bool PluginDirectory::MustProbe(const StagedPlugin& staged) const {
   return !config_.prober.empty() && !stage_.HasPassed(staged, circumstances_);
 }
 
-// What may be probed, and its probe.
-std::optional<PluginDirectory::Candidate> PluginDirectory::Inspect(Entries::value_type& named) {
+// What may be probed, and its probe. Throws PluginRefused.
+PluginDirectory::Candidate PluginDirectory::Inspect(Entries::value_type& named) {
   auto& [file, entry] = named;
-  Candidate candidate{&named, {}, std::nullopt};
-  try {
-    candidate.inspection = InspectPlugin(file, entry.staged.path);
-  } catch (const PluginRefused& refusal) {
-    Refuse(entry, refusal.what());
-    return std::nullopt;
-  }
+  Candidate candidate{&named, InspectPlugin(file, entry.staged.path), std::nullopt};
   if (MustProbe(entry.staged)) {
     candidate.probe.emplace(StartPluginProbe(config_.prober, entry.staged.path, config_.settings));
   }
@@ -279,18 +279,23 @@ bool PluginDirectory::Read(const std::string& file, Entry& entry) {
 }
 
 void PluginDirectory::Judge(Candidate& candidate) {
-  auto& [file, entry] = *candidate.entry;
   try {
-    if (candidate.probe) {
-      if (const auto fault = candidate.probe->Wait().fault) {
-        throw PluginRefused(fmt::format("{}: {}", file, *fault));
-      }
-      stage_.NotePassed(entry.staged, circumstances_);
-    }
-    Offer(file, entry, Map(candidate));
+    Qualify(candidate);
   } catch (const PluginRefused& refusal) {
-    Refuse(entry, refusal.what());
+    Refuse(candidate.entry->second, refusal.what());
   }
+}
+
+// Throws PluginRefused.
+void PluginDirectory::Qualify(Candidate& candidate) {
+  auto& [file, entry] = *candidate.entry;
+  if (candidate.probe) {
+    if (const auto fault = candidate.probe->Wait().fault) {
+      throw PluginRefused(fmt::format("{}: {}", file, *fault));
+    }
+    stage_.NotePassed(entry.staged, circumstances_);
+  }
+  Offer(file, entry, Map(candidate));
 }
 
 // Throws PluginRefused.
@@ -428,7 +433,7 @@ void PluginDirectory::NoteGood(const std::string& file, Entry& entry) {
 }
 
 void PluginDirectory::NoteDeath(const std::string& label, const std::string& death) const {
-  for (const PluginFile& each : *files_.load()) {
+  for (const PluginFile& each : files()) {
     if (each.plugin == nullptr || each.plugin->label() != label) continue;
     const std::string& sha256 = each.plugin->sha256();
     if (history_.GoodOf(each.file) != sha256) history_.NoteDeath(sha256, death);

@@ -97,11 +97,12 @@ class PluginDirectory {
   std::optional<std::vector<std::string>> List();
   void TakeAway(const std::string& file, Entry& entry);
   std::optional<Candidate> Examine(const std::string& file);
-  std::optional<Candidate> Inspect(Entries::value_type& named);
+  Candidate Inspect(Entries::value_type& named);
   bool MustProbe(const StagedPlugin& staged) const;
   void RestoreGood(Entries::value_type& named);
   bool Read(const std::string& file, Entry& entry);
   void Judge(Candidate& candidate);
+  void Qualify(Candidate& candidate);
   std::shared_ptr<Plugin> Map(const Candidate& candidate);
   void Offer(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin);
   void Install(const std::string& file, Entry& entry, std::shared_ptr<Plugin> plugin);

@@ -1,5 +1,6 @@
 #include "host/plugin_history.h"
 
+#include <chrono>
 #include <fstream>
 #include <set>
 #include <system_error>
@@ -15,6 +16,8 @@ namespace fs = std::filesystem;
 constexpr const char* kFailed = ".failed";
 constexpr const char* kDeaths = ".deaths";
 constexpr const char* kGood = ".good";
+constexpr const char* kDraft = ".draft";
+constexpr std::chrono::minutes kDraftAgeMax{1};  // Then the process that wrote it is dead.
 
 std::string ReadLine(const fs::path& path) {
   std::string line;
@@ -35,11 +38,19 @@ fs::path PluginHistory::GoodPath(const std::string& file) const {
 
 // By renaming: a reader finds a whole sum, also after this process was killed.
 void PluginHistory::NoteGood(const std::string& file, const std::string& sha256) const {
-  if (GoodOf(file) == sha256) return;
-  const fs::path draft = PathOf(RandomUuid(), ".draft");
-  std::ofstream(draft) << sha256 << '\n';
   std::error_code ignored;
-  fs::rename(draft, GoodPath(file), ignored);
+  fs::remove(PathOf(sha256, kDeaths), ignored);
+  fs::remove(PathOf(sha256, kFailed), ignored);
+  if (GoodOf(file) == sha256) return;
+  const fs::path draft = PathOf(RandomUuid(), kDraft);
+  std::ofstream note(draft);
+  note << sha256 << '\n';
+  note.close();
+  if (note) {
+    fs::rename(draft, GoodPath(file), ignored);
+  } else {
+    fs::remove(draft, ignored);
+  }
 }
 
 std::optional<std::string> PluginHistory::GoodOf(const std::string& file) const {
@@ -77,15 +88,24 @@ void PluginHistory::Forget(const std::string& file, const std::string& sha256) c
 }
 
 void PluginHistory::Clean() const {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
-    const fs::path& path = entry.path();
-    const fs::path extension = path.extension();
-    std::string sha256;
-    if (extension == kGood) sha256 = ReadLine(path);
-    if (extension == kFailed || extension == kDeaths) sha256 = path.stem().string();
-    if (!sha256.empty() && !fs::exists(PathOf(sha256, ".so"), ignored)) fs::remove(path, ignored);
+  std::error_code error;
+  for (auto each = fs::directory_iterator(directory_, error);
+       !error && each != fs::directory_iterator(); each.increment(error)) {
+    std::error_code ignored;
+    if (IsStale(*each)) fs::remove(each->path(), ignored);
   }
+}
+
+bool PluginHistory::IsStale(const fs::directory_entry& entry) const {
+  std::error_code ignored;
+  const fs::path extension = entry.path().extension();
+  if (extension == kDraft) {
+    return fs::file_time_type::clock::now() - entry.last_write_time(ignored) > kDraftAgeMax;
+  }
+  std::string sha256;
+  if (extension == kGood) sha256 = ReadLine(entry.path());
+  if (extension == kFailed || extension == kDeaths) sha256 = entry.path().stem().string();
+  return !sha256.empty() && !fs::exists(PathOf(sha256, ".so"), ignored);
 }
 
 }  // namespace iq

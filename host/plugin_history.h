@@ -11,7 +11,7 @@ namespace iq {
 
 // Notes in the directory of the private copies, shared by the processes of one installation:
 //   SHA256.failed  the library with this sum failed its first commands, and is not tried again
-//   SHA256.deaths  a line for each process that died in it before it had done a command
+//   SHA256.deaths  a line for each process that died in it while it was not the good one
 //   NAME.good      the sum of the last generation that did its work; NAME is made of the file's
 //   path
 //
@@ -20,6 +20,7 @@ class PluginHistory {
  public:
   explicit PluginHistory(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
+  // What counted against it before counts no more.
   void NoteGood(const std::string& file, const std::string& sha256) const;
   std::optional<std::string> GoodOf(const std::string& file) const;
 
@@ -38,6 +39,7 @@ class PluginHistory {
 
  private:
   std::filesystem::path PathOf(const std::string& name, const char* extension) const;
+  bool IsStale(const std::filesystem::directory_entry& entry) const;
   std::filesystem::path GoodPath(const std::string& file) const;
 
   const std::filesystem::path directory_;

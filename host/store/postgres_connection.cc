@@ -183,11 +183,15 @@ void PostgresConnection::Cancel() {
   };
   std::unique_ptr<PGcancel, Free> request(PQgetCancel(connection_.get()));
   if (!request) return;
-  std::thread([request = std::move(request)] {
-    constexpr int kErrorBytes = 256;
-    std::array<char, kErrorBytes> ignored{};
-    PQcancel(request.get(), ignored.data(), kErrorBytes);
-  }).detach();
+  try {
+    std::thread([request = std::move(request)] {
+      constexpr int kErrorBytes = 256;
+      std::array<char, kErrorBytes> ignored{};
+      PQcancel(request.get(), ignored.data(), kErrorBytes);
+    }).detach();
+  } catch (const std::system_error&) {
+    return;  // No more threads: what follows is as for a server that ignores it.
+  }
 }
 
 Result PostgresConnection::Next() {

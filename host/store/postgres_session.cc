@@ -69,6 +69,7 @@ auto PostgresSession::OnConnection(Work work) {
   try {
     return work();
   } catch (const ConnectionLost& lost) {
+    if (connection_ && connection_->cancelled()) FailAtDeadline(lost.what());
     Lose(lost.what());
   }
 }
@@ -362,6 +363,14 @@ void PostgresSession::Fail(StoreError failure) {
     failure_ = failure;
   }
   throw failure;
+}
+
+// The server did not end the statement in time, nor when it was asked to. That is the statement's
+// failure, or a command with such a one would come again and again without being counted.
+void PostgresSession::FailAtDeadline(const std::string& reason) {
+  Disconnect(reason);
+  Fail({StoreError::Kind::kDeadline, "57014", "",
+        "its time was up, and the server did not answer to a cancel either"});
 }
 
 void PostgresSession::Lose(const std::string& reason) {

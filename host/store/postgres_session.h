@@ -78,6 +78,7 @@ class PostgresSession final : public Session {
   [[noreturn]] void RollBackAndThrow(StoreError failure);
   void ThrowFailure();
   [[noreturn]] void Fail(StoreError failure);
+  [[noreturn]] void FailAtDeadline(const std::string& reason);
   [[noreturn]] void Lose(const std::string& reason);
   void Disconnect(const std::string& reason);
   void DropConnection();

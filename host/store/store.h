@@ -98,9 +98,10 @@ class Session {
   // Commit. Only inside a transaction.
   virtual void Execute(std::string_view sql, std::span<const iq_value> args) = 0;
 
-  // A statement that still runs at `deadline` is cancelled and fails with kDeadline, also where it
-  // began in good time. Holds until the next call; time_point::max() is none. Commit and Rollback
-  // are not bounded by it.
+  // A statement that is waited for at `deadline` is cancelled and fails with kDeadline, also where
+  // it began in good time and where the server ignores the cancel. Holds until the next call;
+  // time_point::max() is none. Commit and Rollback, and what was sent by Execute and is waited for
+  // there, are not bounded by it.
   virtual void SetDeadline(std::chrono::steady_clock::time_point deadline) = 0;
 
   // Returns only when the server said that the transaction is committed. A transaction that the

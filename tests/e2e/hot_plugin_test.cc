@@ -132,7 +132,7 @@ class HotPluginTest : public testing::Test {
 TEST_F(HotPluginTest, ANewTypeIsServedWithinASecondUnderLoad) {
   Start("workers: 2, ");
   Load load(iq());
-  load.Publish(1500);
+  load.Publish(5000);
   const auto dropped = Clock::now();
   Put("swap_1");
   ASSERT_TRUE(Says({"swap/1.0.0", "serves type", "test.swap"}));

@@ -252,6 +252,28 @@ TEST_F(PluginDirectoryTest, AVersionInWhichTwoProcessesDiedBeforeItDidAnythingIs
   EXPECT_EQ(Version(), "1.0.0");
 }
 
+TEST_F(PluginDirectoryTest, WithNothingInItsPlaceWhatFailedHasToDo) {
+  Open();
+  Put("swap_1");
+  Put("swap_2");
+  Fail(3);
+  EXPECT_EQ(Version(), "1.0.0");
+  Restart();
+  EXPECT_EQ(Version(), "2.0.0") << "the first one had not done anything to be remembered for";
+}
+
+TEST_F(PluginDirectoryTest, DeathsBeforeItDidItsWorkAreForgottenWhenAVersionHasDoneIt) {
+  Open();
+  Put("swap_1");
+  for (const char* const death : {"a", "b"}) directory_->NoteDeath("swap/1.0.0", death);
+  Do();
+  Put("swap_2");
+  Do();
+  Put("swap_1");
+  directory_->Tend();
+  EXPECT_EQ(Version(), "1.0.0") << "somebody has put it there again for a reason";
+}
+
 // They were the commands' fault.
 TEST_F(PluginDirectoryTest, DeathsInAVersionThatHasDoneItsWorkCostItNothing) {
   Open();
