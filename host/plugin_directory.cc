@@ -79,11 +79,6 @@ class RemovedAtEnd {
   const std::string path_;
 };
 
-bool IsAllowed(const PluginsConfig& config, const std::string& sha256) {
-  return config.allow.empty() ||
-         std::find(config.allow.begin(), config.allow.end(), sha256) != config.allow.end();
-}
-
 PluginStage OpenStage(const PluginsConfig& config, PluginDirectory::Use use) {
   return use == PluginDirectory::Use::kServe ? PluginStage(config.live)
                                              : PluginStage::Borrowed(config.live);
@@ -225,8 +220,8 @@ std::optional<PluginDirectory::Candidate> PluginDirectory::Examine(const std::st
 void PluginDirectory::RestoreGood(Entries::value_type& named) {
   auto& [file, entry] = named;
   const auto sha256 = history_.GoodOf(file);
-  if (!sha256 || *sha256 == entry.staged.sha256 || !IsAllowed(config_, *sha256)) return;
-  const auto good = stage_.Find(*sha256);
+  if (!sha256 || *sha256 == entry.staged.sha256) return;
+  const auto good = stage_.Find(*sha256, config_.allow);
   if (!good) return;
   const StagedPlugin staged = std::exchange(entry.staged, *good);
   try {

@@ -119,6 +119,10 @@ std::optional<std::string> DirectoryFault(const fs::path& directory) {
   return std::nullopt;
 }
 
+bool IsAllowed(const std::vector<std::string>& allowed, const std::string& sha256) {
+  return allowed.empty() || std::find(allowed.begin(), allowed.end(), sha256) != allowed.end();
+}
+
 struct Removable {
   fs::file_time_type used_at;
   fs::path path;
@@ -176,8 +180,7 @@ StagedPlugin PluginStage::Stage(const std::string& file,
                                 const std::vector<std::string>& allowed) const {
   const std::string bytes = ReadTrusted(file);
   StagedPlugin staged{{}, Sha256Hex(bytes)};
-  if (!allowed.empty() &&
-      std::find(allowed.begin(), allowed.end(), staged.sha256) == allowed.end()) {
+  if (!IsAllowed(allowed, staged.sha256)) {
     throw PluginRefused(
         fmt::format("{}: its SHA-256 is not in plugins.allow; if it is meant to run, add {} there",
                     file, staged.sha256));
@@ -209,7 +212,9 @@ std::string PluginStage::PathOf(const std::string& sha256) const {
   return (directory_ / (sha256 + ".so")).string();
 }
 
-std::optional<StagedPlugin> PluginStage::Find(const std::string& sha256) const {
+std::optional<StagedPlugin> PluginStage::Find(const std::string& sha256,
+                                              const std::vector<std::string>& allowed) const {
+  if (!IsAllowed(allowed, sha256)) return std::nullopt;
   StagedPlugin staged{PathOf(sha256), sha256};
   const auto bytes = Contents(staged.path);
   if (!bytes || Sha256Hex(*bytes) != sha256) return std::nullopt;

@@ -46,8 +46,9 @@ class PluginStage {
   // PluginNotRead.
   StagedPlugin Stage(const std::string& file, const std::vector<std::string>& allowed) const;
 
-  // What was staged with this SHA-256 before, if its copy is still there.
-  std::optional<StagedPlugin> Find(const std::string& sha256) const;
+  // What was staged with this SHA-256 before, if its copy is still there and `allowed` as above.
+  std::optional<StagedPlugin> Find(const std::string& sha256,
+                                   const std::vector<std::string>& allowed) const;
   std::string PathOf(const std::string& sha256) const;
   const std::filesystem::path& directory() const { return directory_; }
 

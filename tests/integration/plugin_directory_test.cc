@@ -238,6 +238,17 @@ TEST_F(PluginDirectoryTest, WhatServedBeforeARestartTakesOverAgainFromWhatCameWi
   EXPECT_EQ(Version(), "1.0.0");
 }
 
+TEST_F(PluginDirectoryTest, WhatIsNotAllowedAnyMoreDoesNotComeBackAfterARestart) {
+  Open();
+  Put("swap_1");
+  Do();
+  Put("swap_2");
+  folder_.config().allow = {Serving()->sha256()};
+  Restart();
+  Fail(3);
+  EXPECT_EQ(Version(), "2.0.0");
+}
+
 TEST_F(PluginDirectoryTest, AVersionInWhichTwoProcessesDiedBeforeItDidAnythingIsRolledBack) {
   Open();
   Put("swap_1");
