@@ -109,15 +109,17 @@ class SessionDeadline {
   Session& session_;
 };
 
+std::string Dump(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// `data` is the text of a JSON object.
 Event FinishEvent(const Command& command, std::string id, const std::string& name,
-                  nlohmann::json data, const std::string& occurred_at) {
-  nlohmann::json body = {{"event", name},
-                         {"id", id},
-                         {"commandId", ValidUtf8(command.id)},
-                         {"occurredAt", occurred_at},
-                         {"data", std::move(data)}};
-  constexpr auto kReplaceBadUtf8 = nlohmann::json::error_handler_t::replace;
-  return {std::move(id), name, occurred_at, body.dump(-1, ' ', false, kReplaceBadUtf8)};
+                  const std::string& data, const std::string& occurred_at) {
+  std::string body =
+      fmt::format(R"({{"event":{},"id":"{}","commandId":{},"occurredAt":"{}","data":{}}})",
+                  Dump(name), id, Dump(ValidUtf8(command.id)), occurred_at, data);
+  return {std::move(id), name, occurred_at, std::move(body)};
 }
 
 std::string EventIdOf(const Command& command, std::size_t index) {
@@ -143,13 +145,14 @@ std::string EventId(const std::string& command_uuid, std::size_t index) {
 
 Event MakeEvent(const Command& command, std::size_t index, const std::string& name,
                 const std::string& data, const std::string& occurred_at) {
-  return FinishEvent(command, EventIdOf(command, index), name, nlohmann::json::parse(data),
-                     occurred_at);
+  return FinishEvent(command, EventIdOf(command, index), name, data, occurred_at);
 }
 
 Event MakeRejectedEvent(const Command& command, const Verdict& verdict) {
   return FinishEvent(command, EventIdOf(command, 0), "command.rejected",
-                     {{"type", command.type}, {"code", verdict.code}, {"reason", verdict.reason}},
+                     Dump({{"type", command.type},
+                           {"code", verdict.code},
+                           {"reason", verdict.reason}}),
                      Rfc3339Now());
 }
 

@@ -48,8 +48,8 @@ struct ConsumerConfig {
   std::string queue = "billing";
   QueueType queue_type = QueueType::kQuorum;
   std::uint32_t workers = 1;
-  std::uint32_t prefetch = 256;  // At least twice `batch`.
-  std::uint32_t batch = 128;
+  std::uint32_t prefetch = 1024;  // At least twice `batch`.
+  std::uint32_t batch = 256;
 };
 
 struct EventsConfig {

@@ -1,4 +1,5 @@
 // Every key of the configuration file: its name, its place and what it may be.
+#include <algorithm>
 #include <array>
 
 #include "host/config_visitor.h"
@@ -40,6 +41,7 @@ void VisitConsumer(ConfigVisitor& v, ConsumerConfig& consumer) {
   v.Count("workers", consumer.workers, 1, 64);
   // That it is at least twice the batch is checked once both are known.
   v.Count("prefetch", consumer.prefetch, 2, 65535);
+  consumer.batch = std::min(consumer.batch, consumer.prefetch / 2);  // Unless it is written.
   v.Count("batch", consumer.batch, 1, 1000);
 }
 

@@ -5,6 +5,16 @@
 #include "host/base/log.h"
 
 namespace iq {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long an ack waits for others, unless most of what is held waits for one.
+constexpr auto kAckCompany = 10ms;
+// How long one that is not settled holds back those after it, which then need an ack each.
+constexpr auto kGapMax = 100ms;
+
+}  // namespace
 
 Settlement::Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience)
     : consumer_(consumer), publisher_(publisher), patience_(patience) {}
@@ -38,7 +48,7 @@ void Settlement::Requeue(const Delivery& delivery) {
   if (delivery.epoch == epoch_) unsettled_.erase(delivery.tag);
 }
 
-bool Settlement::Collect(std::chrono::milliseconds wait) {
+bool Settlement::Collect(std::chrono::milliseconds wait, Acks acks) {
   const auto confirmed = publisher_.Collect(wait);
   if (!confirmed.empty()) NoteBlocked(false);
   for (const Publisher::Number number : confirmed) {
@@ -52,7 +62,7 @@ bool Settlement::Collect(std::chrono::milliseconds wait) {
   }
   const bool left = LeaveToSweeper();
   if (left) NoteBlocked(true);
-  AckCompleted();
+  AckCompleted(acks);
   return left;
 }
 
@@ -96,10 +106,24 @@ void Settlement::NoteBlocked(bool blocked) {
   }
 }
 
-// One multiple ack for the run of completed tags that begins at the first unsettled one, single
-// acks for those behind a gap: a multiple ack covers everything before it.
-void Settlement::AckCompleted() {
+void Settlement::AckCompleted(Acks acks) {
   if (completed_.empty()) return;
+  const auto now = Clock::now();
+  const bool at_once = acks == Acks::kAtOnce || completed_.size() * 2 > unsettled_.size();
+  if (at_once || now - run_acked_at_ >= kAckCompany) {
+    AckRun();
+    run_acked_at_ = now;
+  }
+  if (completed_.empty()) return;
+  if (gap_ != *unsettled_.begin()) {
+    gap_ = *unsettled_.begin();
+    gap_since_ = now;
+  }
+  if (at_once || now - gap_since_ >= kGapMax) AckBehindGap();
+}
+
+// One multiple ack for those completed tags that begin at the first unsettled one.
+void Settlement::AckRun() {
   std::optional<std::uint64_t> run_end;
   while (!completed_.empty() && *completed_.begin() == *unsettled_.begin()) {
     run_end = *completed_.begin();
@@ -107,6 +131,10 @@ void Settlement::AckCompleted() {
     unsettled_.erase(unsettled_.begin());
   }
   if (run_end) consumer_.Ack(epoch_, *run_end, /*multiple=*/true);
+}
+
+// A multiple ack covers everything before it, so these need single ones.
+void Settlement::AckBehindGap() {
   for (const std::uint64_t tag : completed_) {
     consumer_.Ack(epoch_, tag, /*multiple=*/false);
     unsettled_.erase(tag);

@@ -35,16 +35,20 @@ class Settlement {
   // Gives the delivery back to the queue.
   void Requeue(const Delivery& delivery);
 
+  // When what is completed is acked. In company, soon: an ack is an entry in the log of a quorum
+  // queue, and one can stand for many.
+  enum class Acks { kInCompany, kAtOnce };
+
   // Reads confirms, for at most `wait`, and acks what they complete. True when events were left to
   // the sweeper: from then on the worker needs a new identity.
-  bool Collect(std::chrono::milliseconds wait);
+  bool Collect(std::chrono::milliseconds wait, Acks acks);
 
   // The last transaction such that it and all before it are confirmed, given the last committed
   // one.
   std::int64_t ConfirmedBatch(std::int64_t last) const;
 
-  // Deliveries that wait for confirms.
-  std::size_t pending() const { return pending_.size(); }
+  // Deliveries that wait for confirms or for their ack.
+  std::size_t pending() const { return pending_.size() + completed_.size(); }
 
   // Forgets which transactions are unconfirmed: they are written under another identity from now
   // on.
@@ -65,7 +69,9 @@ class Settlement {
   bool LeaveToSweeper();
   // Logs when a blockage begins and when it ends.
   void NoteBlocked(bool blocked);
-  void AckCompleted();
+  void AckCompleted(Acks acks);
+  void AckRun();
+  void AckBehindGap();
 
   Consumer& consumer_;
   Publisher& publisher_;
@@ -77,6 +83,9 @@ class Settlement {
   std::uint64_t epoch_ = 0;
   std::set<std::uint64_t> unsettled_;  // Tags of `epoch_` that were received and not acked.
   std::set<std::uint64_t> completed_;  // Those of them that may be.
+  Clock::time_point run_acked_at_{};
+  std::uint64_t gap_ = 0;  // The first unsettled tag, that holds back a multiple ack.
+  Clock::time_point gap_since_{};
   bool blocked_ = false;  // Events were left to the sweeper, and no confirm came since.
 };
 

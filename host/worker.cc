@@ -238,7 +238,7 @@ std::vector<Worker::InHand*> Worker::TakeTurns(InHand* suspect, std::vector<InHa
       settling_since_ = {};  // After them it is waited for anew.
       return others;
     }
-    Collect(kConfirmWait);
+    Collect(kConfirmWait, Settlement::Acks::kAtOnce);
     return {};
   }
   settling_since_ = {};
@@ -470,8 +470,8 @@ void Worker::TidySuspects() {
   }
 }
 
-void Worker::Collect(std::chrono::milliseconds wait) {
-  if (settlement_.Collect(wait)) TakeNewIdentity();
+void Worker::Collect(std::chrono::milliseconds wait, Settlement::Acks acks) {
+  if (settlement_.Collect(wait, acks)) TakeNewIdentity();
 }
 
 // The rows under the old name are swept once it has been silent for events.sweep_after.
@@ -506,7 +506,7 @@ void Worker::Drain() {
   const auto deadline = Clock::now() + config_.limits.shutdown;
   do {  // What had nothing to publish waits for its ack only.
     consumer_->Receive(0, 0ms);
-    Collect(kConfirmWait);
+    Collect(kConfirmWait, Settlement::Acks::kAtOnce);
   } while (settlement_.pending() != 0 && Clock::now() < deadline);
   consumer_->Cancel();
   for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);

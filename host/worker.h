@@ -93,7 +93,8 @@ class Worker {
 
   void TidySuspects();
 
-  void Collect(std::chrono::milliseconds wait);
+  void Collect(std::chrono::milliseconds wait,
+               Settlement::Acks acks = Settlement::Acks::kInCompany);
   void TakeNewIdentity();
   void NoteProgressWhenIdle();
   void Pause(const std::string& reason);

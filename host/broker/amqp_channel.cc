@@ -175,12 +175,19 @@ void AmqpChannel::Publish(const Address& address, const Message& message, bool m
                                        &properties.properties(), BorrowBytes(message.body)));
 }
 
-bool AmqpChannel::Fits(std::size_t bytes) const {
+bool AmqpChannel::Reserve(std::size_t bytes) {
   // The kernel counts its own bookkeeping as well: for each piece of up to 32 KiB about 1.3 KiB.
   constexpr std::size_t kPerMessage = 4096;
   const std::size_t need = bytes + bytes / 8 + kPerMessage;
-  const auto room = connection_.send_room();
-  return room.empty || room.bytes >= need;
+  bool empty = false;
+  if (room_ < need) {
+    const auto room = connection_.send_room();
+    room_ = room.bytes;
+    empty = room.empty;
+  }
+  if (room_ < need && !empty) return false;
+  room_ -= std::min(room_, need);
+  return true;
 }
 
 }  // namespace iq

@@ -62,9 +62,9 @@ class AmqpChannel {
 
   void SelectConfirms();
   void Publish(const Address& address, const Message& message, bool mandatory);
-  // Whether a message of about `bytes` can be written without waiting for the broker to read. One
-  // that is larger than the kernel's buffer fits only where nothing else is in it.
-  bool Fits(std::size_t bytes) const;
+  // Whether a message of about `bytes`, the next one, can be written without waiting for the broker
+  // to read. One that is larger than the kernel's buffer can only where nothing else is in it.
+  bool Reserve(std::size_t bytes);
   void Hold(bool on) { connection_.Hold(on); }
 
  private:
@@ -82,6 +82,7 @@ class AmqpChannel {
   void Begin(Assembly::Kind kind, amqp_bytes_t exchange, amqp_bytes_t routing_key);
 
   AmqpConnection connection_;
+  std::size_t room_ = 0;  // What Reserve() may give away before it asks the kernel again.
   Assembly assembly_;
 };
 

@@ -30,11 +30,14 @@ constexpr int kHeartbeatSeconds = 30;
 // Room for a message of the largest size that is usual, so that it is written without waiting.
 constexpr int kSendBufferMin = 1024 * 1024;
 
+// What librabbitmq is to wait. It rounds down to whole milliseconds when it calls poll(), so that the
+// last part of one would be spent in a loop: one more is better.
 timeval Until(Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - Clock::now());
-  const auto us = std::max<std::int64_t>(left.count(), 0);
-  constexpr std::int64_t kPerSecond = 1'000'000;
-  return {static_cast<time_t>(us / kPerSecond), static_cast<suseconds_t>(us % kPerSecond)};
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+  const std::int64_t ms = left.count() <= 0 ? 0 : left.count() + 1;
+  constexpr std::int64_t kPerSecond = 1000;
+  return {static_cast<time_t>(ms / kPerSecond),
+          static_cast<suseconds_t>(ms % kPerSecond * kPerSecond)};
 }
 
 // What this client can be told. Without the first, a consumer whose queue is deleted never learns

@@ -83,7 +83,7 @@ void RabbitPublisher::Write() {
   int written = 0;
   for (;;) {
     const auto number = blocked() ? std::nullopt : ledger_.NextToWrite(Clock::now());
-    if (!number || !channel_->Fits(ledger_.entry(*number).bytes)) break;
+    if (!number || !channel_->Reserve(ledger_.entry(*number).bytes)) break;
     if (written == 0) channel_->Hold(true);
     Send(*number);
     if (++written % kWritesBetweenReads == 0) ReadWhatIsThere();

@@ -93,8 +93,8 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"consumers:\n- batch: 100\n  prefetch: 199\n",
                "config.yaml:3: consumers[0].prefetch: 199 is less than twice the batch of 100, so "
                "that workers would wait for deliveries; write 200 to 65535"},
-        Broken{"consumers:\n- queue: a\n- queue: b\n  batch: 500\n",
-               "config.yaml:3: consumers[1].prefetch: 256 is less than twice the batch of 500"},
+        Broken{"consumers:\n- queue: a\n- queue: b\n  batch: 600\n",
+               "config.yaml:3: consumers[1].prefetch: 1024 is less than twice the batch of 600"},
         Broken{"retry: {attempts: 0}\n",
                "config.yaml:1: retry.attempts: \"0\"; write a whole number from 1 to 1000"},
         Broken{"retry: {attempts: 1001}\n", "config.yaml:1: retry.attempts: \"1001\"; "}));

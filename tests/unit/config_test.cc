@@ -178,6 +178,11 @@ TEST(Config, KeysThatAreEmptyDoNotCount) {
   EXPECT_THAT(LoadYaml("security: {keys: []}\n").security.keys, IsEmpty());
 }
 
+TEST(Config, ABatchThatIsNotWrittenFitsTwiceIntoThePrefetch) {
+  EXPECT_EQ(LoadYaml("consumers: [{prefetch: 300}]\n").consumers[0].batch, 150U);
+  EXPECT_EQ(LoadYaml("consumers: [{prefetch: 5000}]\n").consumers[0].batch, 256U);
+}
+
 TEST(Config, ReadsEveryKindOfValue) {
   const Config config = LoadYaml(R"(
 broker: {url: "amqps://h", publish_patience: 250ms}

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
 
 #include "host/base/log.h"
+#include "tests/support/eventually.h"
 
 namespace iq {
 namespace {
@@ -81,6 +83,10 @@ class SettlementTest : public testing::Test {
     settlement.Settle(delivery, batch, std::vector<Outgoing>(messages), batch != 0);
   }
 
+  bool Collect(Settlement::Acks acks = Settlement::Acks::kAtOnce) {
+    return settlement.Collect(0ms, acks);
+  }
+
   FakeConsumer consumer;
   FakePublisher publisher;
   Settlement settlement{consumer, publisher, 1h};
@@ -88,13 +94,13 @@ class SettlementTest : public testing::Test {
 
 TEST_F(SettlementTest, ADeliveryIsAckedOnlyWhenAllOfItsMessagesAreConfirmed) {
   Settle(Receive(1), 2);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, ElementsAre(1));
   publisher.Confirm(2);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, ElementsAre(1));
   publisher.Confirm(1);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, IsEmpty());
   EXPECT_EQ(settlement.pending(), 0U);
 }
@@ -102,10 +108,10 @@ TEST_F(SettlementTest, ADeliveryIsAckedOnlyWhenAllOfItsMessagesAreConfirmed) {
 TEST_F(SettlementTest, AMultipleAckNeverCoversAnUnsettledDelivery) {
   const Delivery first = Receive(1);
   for (std::uint64_t tag = 2; tag <= 4; ++tag) Settle(Receive(tag), 0);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, ElementsAre(1));
   Settle(first, 0);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, IsEmpty());
 }
 
@@ -113,9 +119,38 @@ TEST_F(SettlementTest, ARunOfSettledDeliveriesIsAckedAtOnce) {
   std::vector<Delivery> deliveries;
   for (std::uint64_t tag = 1; tag <= 100; ++tag) deliveries.push_back(Receive(tag));
   for (const Delivery& delivery : deliveries) Settle(delivery, 0);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, IsEmpty());
   EXPECT_EQ(consumer.acks, 1);
+}
+
+TEST_F(SettlementTest, AcksWaitForCompanyWhileMostOfWhatIsHeldIsOpen) {
+  std::vector<Delivery> deliveries;
+  for (std::uint64_t tag = 1; tag <= 1000; ++tag) deliveries.push_back(Receive(tag));
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < 500; ++i) {
+    Settle(deliveries[i], 0);
+    Collect(Settlement::Acks::kInCompany);
+  }
+  const auto passed = std::chrono::steady_clock::now() - start;
+  EXPECT_LE(consumer.acks, 1 + passed / 10ms);
+  for (std::size_t i = 500; i < 1000; ++i) Settle(deliveries[i], 0);
+  Collect(Settlement::Acks::kInCompany);
+  EXPECT_EQ(settlement.pending(), 0U) << "all that is held waits for it";
+}
+
+TEST_F(SettlementTest, ThoseBehindAGapWaitForItToCloseButNotForLong) {
+  std::vector<Delivery> deliveries;
+  for (std::uint64_t tag = 1; tag <= 10; ++tag) deliveries.push_back(Receive(tag));
+  Settle(deliveries[1], 0);
+  Collect(Settlement::Acks::kInCompany);
+  EXPECT_EQ(consumer.acks, 0);
+  EXPECT_TRUE(test::Eventually(10s, [&] {
+    Collect(Settlement::Acks::kInCompany);
+    return consumer.acks == 1;
+  }));
+  EXPECT_FALSE(consumer.unacked.contains(2));
+  EXPECT_EQ(consumer.unacked.size(), 9U);
 }
 
 TEST_F(SettlementTest, ATagOfALostChannelIsNotAckedOnTheNext) {
@@ -124,10 +159,10 @@ TEST_F(SettlementTest, ATagOfALostChannelIsNotAckedOnTheNext) {
   consumer.unacked.clear();
   const Delivery other = Receive(1);
   publisher.Confirm(1);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, ElementsAre(1)) << "that is another message";
   Settle(other, 0);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, IsEmpty());
 }
 
@@ -135,7 +170,7 @@ TEST_F(SettlementTest, ARequeuedDeliveryHoldsNothingBack) {
   const Delivery first = Receive(1);
   Settle(Receive(2), 0);
   settlement.Requeue(first);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_THAT(consumer.unacked, IsEmpty());
 }
 
@@ -146,10 +181,10 @@ TEST_F(SettlementTest, ABatchIsConfirmedWhenItAndAllBeforeItAre) {
   EXPECT_EQ(settlement.ConfirmedBatch(6), 4);
   publisher.Confirm(2);
   publisher.Confirm(3);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_EQ(settlement.ConfirmedBatch(6), 4);
   publisher.Confirm(1);
-  settlement.Collect(0ms);
+  Collect();
   EXPECT_EQ(settlement.ConfirmedBatch(6), 6);
 }
 
@@ -161,10 +196,10 @@ TEST_F(SettlementTest, WithoutPatienceOnlyWhatIsRecordedIsLeftToTheSweeper) {
   hasty.Received(refused);
   hasty.Settle(recorded, 3, std::vector<Outgoing>(1), /*sweepable=*/true);
   hasty.Settle(refused, 0, std::vector<Outgoing>(1), /*sweepable=*/false);
-  EXPECT_TRUE(hasty.Collect(0ms));
+  EXPECT_TRUE(hasty.Collect(0ms, Settlement::Acks::kAtOnce));
   EXPECT_THAT(consumer.unacked, ElementsAre(2));
   EXPECT_EQ(publisher.unconfirmed(), 1U);
-  EXPECT_FALSE(hasty.Collect(0ms));
+  EXPECT_FALSE(hasty.Collect(0ms, Settlement::Acks::kAtOnce));
 }
 
 TEST_F(SettlementTest, ABlockageIsLoggedWhenItBeginsAndWhenItEnds) {
@@ -177,13 +212,13 @@ TEST_F(SettlementTest, ABlockageIsLoggedWhenItBeginsAndWhenItEnds) {
   log::Start(log::Level::kInfo, log::Format::kText);
   testing::internal::CaptureStderr();
   settle(1, /*sweepable=*/true);
-  hasty.Collect(0ms);
+  hasty.Collect(0ms, Settlement::Acks::kAtOnce);
   settle(2, /*sweepable=*/true);
-  hasty.Collect(0ms);
+  hasty.Collect(0ms, Settlement::Acks::kAtOnce);
   settle(3, /*sweepable=*/false);
   publisher.Confirm(3);
-  hasty.Collect(0ms);
-  hasty.Collect(0ms);
+  hasty.Collect(0ms, Settlement::Acks::kAtOnce);
+  hasty.Collect(0ms, Settlement::Acks::kAtOnce);
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
   EXPECT_THAT(log, testing::ContainsRegex("has been blocked.*\n.*no longer blocked"));
@@ -210,7 +245,7 @@ TEST_F(SettlementTest, HoldsUnderAnyOrder) {
       std::advance(next, random() % publisher.waiting.size());
       publisher.Confirm(*next);
     }
-    settlement.Collect(0ms);
+    Collect();
     for (const Delivery& delivery : unsettled) ASSERT_TRUE(consumer.unacked.contains(delivery.tag));
     for (const auto& [tag, numbers] : messages_of) {
       const bool open = std::any_of(numbers.begin(), numbers.end(), [&](Publisher::Number number) {
