@@ -28,6 +28,8 @@ constexpr auto kStep = 10ms;
 // A contender that makes no progress for so long is given up.
 constexpr auto kStallMax = 60s;
 constexpr auto kStopMax = 60s;
+// The first fifth of a run is not counted: the processes of a contender start meanwhile.
+constexpr std::size_t kWarmUpShare = 5;
 // The last acks follow the last events, and nobody else can see them.
 constexpr auto kLastAcks = 1s;
 // Above this, events are counted and no longer looked at one by one.
@@ -205,10 +207,12 @@ Measured Arena::Measure(const Contender& contender, const Load& load) {
           "it takes nothing from the queue");
   const auto first_delivery = Clock::now();
   measured.delivery_s = Seconds(first_delivery - started);
-  const double cpu_before = CpuSeconds(leaders);
 
   Course course;
   std::size_t events = 0;
+  std::size_t warm_events = 0;
+  Clock::time_point warm_at;
+  double cpu_before = 0;
   auto progress_at = Clock::now();
   while (events < total) {
     std::this_thread::sleep_for(kStep);
@@ -217,13 +221,19 @@ Measured Arena::Measure(const Contender& contender, const Load& load) {
     if (now != events) progress_at = Clock::now();
     events = now;
     course.Note(events);
+    if (warm_events == 0 && events >= total / kWarmUpShare) {
+      warm_events = events;
+      warm_at = Clock::now();
+      cpu_before = CpuSeconds(leaders);
+    }
     Require(Clock::now() - progress_at < kStallMax,
             fmt::format("it stalls after {} events", events));
   }
   const auto ended = Clock::now();
   const auto count = static_cast<double>(total);
-  measured.rate = count / Seconds(ended - first_delivery);
-  measured.cpu_us = (CpuSeconds(leaders) - cpu_before) * 1e6 / count;
+  const auto counted = static_cast<double>(total - warm_events);
+  measured.rate = counted / Seconds(ended - warm_at);
+  measured.cpu_us = (CpuSeconds(leaders) - cpu_before) * 1e6 / counted;
   measured.first_tenth = course.Rate(count * 0.01, count * 0.11);
   measured.last_tenth = course.Rate(count * 0.9, count);
   measured.rss_after_mib = ResidentMib(processes[0]->pid());

@@ -20,8 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 struct Measured {
   std::int64_t commands = 0;
-  double rate = 0;         // Commands a second, from the first delivery to the last event.
-  double cpu_us = 0;       // Of the contender's processes, per command.
+  double rate = 0;         // Commands a second, without the first fifth of them.
+  double cpu_us = 0;       // Of the contender's processes for each of those commands.
   double first_tenth = 0;  // Commands a second.
   double last_tenth = 0;
   double delivery_s = 0;     // From the start of the process to the first delivery.

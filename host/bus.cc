@@ -149,11 +149,10 @@ Event MakeEvent(const Command& command, std::size_t index, const std::string& na
 }
 
 Event MakeRejectedEvent(const Command& command, const Verdict& verdict) {
-  return FinishEvent(command, EventIdOf(command, 0), "command.rejected",
-                     Dump({{"type", command.type},
-                           {"code", verdict.code},
-                           {"reason", verdict.reason}}),
-                     Rfc3339Now());
+  return FinishEvent(
+      command, EventIdOf(command, 0), "command.rejected",
+      Dump({{"type", command.type}, {"code", verdict.code}, {"reason", verdict.reason}}),
+      Rfc3339Now());
 }
 
 Seat::~Seat() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include "host/base/log.h"
@@ -25,6 +26,9 @@ constexpr auto kAckGrace = 2s;
 constexpr auto kPruneEvery = 60s;
 // How soon a taken lock is asked for again.
 constexpr auto kLockedWait = 5ms;
+// How long a small batch waits for more commands at most, and how often it looks.
+constexpr auto kCompanyMax = 100ms;
+constexpr auto kCompanyStep = 5ms;
 constexpr auto kPauseMin = 20ms;
 constexpr auto kPauseStep = 100ms;
 constexpr auto kJournalPause = 2s;
@@ -104,6 +108,10 @@ void Worker::Turn() {
   TidySuspects();
   DropStale();
   if (Clock::now() < paused_until_) return;
+  if (AwaitsCompany()) {
+    std::this_thread::sleep_for(kCompanyStep);
+    return;
+  }
   try {
     // First, or a worker that has been waiting for the lock server would pass for dead.
     NoteProgressWhenIdle();
@@ -194,6 +202,20 @@ void Worker::DropStale() {
   std::erase_if(in_hand_, [&](const InHand& each) {
     return !each.item.verdict && each.item.command->delivery.epoch != epoch;
   });
+}
+
+// Nagle's rule (RFC 896), for batches: a small one waits while more than it holds is on its way to
+// the broker. Then the broker is what is waited for, and a batch that grows meanwhile costs
+// everybody less. One that comes alone never waits.
+bool Worker::AwaitsCompany() {
+  const bool small =
+      in_hand_.size() < consumer_config_.batch && in_hand_.size() < settlement_.pending();
+  if (in_hand_.empty() || !small) {
+    alone_since_ = {};
+    return false;
+  }
+  if (alone_since_ == Clock::time_point{}) alone_since_ = Clock::now();
+  return Clock::now() - alone_since_ < kCompanyMax;
 }
 
 // While a suspect is in a plugin's hands, no other command of this process is: should the process

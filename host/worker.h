@@ -71,6 +71,7 @@ class Worker {
   void Take(Delivery delivery);
   void Admit(InHand& taken);
   void DropStale();
+  bool AwaitsCompany();
 
   std::unique_ptr<RunGate::Pass> EnterGate(bool alone) const;
   std::vector<InHand*> Candidates();
@@ -118,7 +119,8 @@ class Worker {
   std::list<InHand> in_hand_;  // In order of arrival.
   Clock::time_point paused_until_{};
   Clock::time_point progress_noted_at_{};
-  bool waiting_for_locks_ = false;  // Nothing in hand could run in the last turn.
+  Clock::time_point alone_since_{};  // That the commands in hand wait for more of them.
+  bool waiting_for_locks_ = false;   // Nothing in hand could run in the last turn.
   bool locks_held_ = false;
   bool suspect_was_last_ = false;
   Clock::time_point settling_since_{};  // That a suspect waits for it.

@@ -30,8 +30,8 @@ constexpr int kHeartbeatSeconds = 30;
 // Room for a message of the largest size that is usual, so that it is written without waiting.
 constexpr int kSendBufferMin = 1024 * 1024;
 
-// What librabbitmq is to wait. It rounds down to whole milliseconds when it calls poll(), so that the
-// last part of one would be spent in a loop: one more is better.
+// What librabbitmq is to wait. It rounds down to whole milliseconds when it calls poll(), so that
+// the last part of one would be spent in a loop: one more is better.
 timeval Until(Clock::time_point deadline) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
   const std::int64_t ms = left.count() <= 0 ? 0 : left.count() + 1;

@@ -51,6 +51,48 @@ class ScriptedLockService final : public LockService {
   LockAnswer answer_;
 };
 
+// Takes everything and confirms nothing.
+class SilentPublisher final : public Publisher {
+ public:
+  Number Publish(Address /*address*/, Message /*message*/, Routing /*routing*/) override {
+    return ++last_;
+  }
+  std::vector<Number> Collect(std::chrono::milliseconds /*wait*/) override { return {}; }
+  void Forget(Number /*number*/) override {}
+  std::size_t unconfirmed() const override { return last_; }
+  bool blocked() const override { return false; }
+
+ private:
+  Number last_ = 0;
+};
+
+class SilentBroker final : public Broker {
+ public:
+  explicit SilentBroker(Broker& broker) : broker_(broker) {}
+  std::string name() const override { return broker_.name(); }
+  void Declare(const Topology& topology) override { broker_.Declare(topology); }
+  std::unique_ptr<Consumer> Consume(const std::string& queue, std::uint16_t prefetch) override {
+    return broker_.Consume(queue, prefetch);
+  }
+  std::unique_ptr<Publisher> OpenPublisher() override {
+    return std::make_unique<SilentPublisher>();
+  }
+  std::unique_ptr<Consumer> Subscribe(const std::string& exchange,
+                                      const std::string& pattern) override {
+    return broker_.Subscribe(exchange, pattern);
+  }
+  ReplyQueue OpenReplyQueue() override { return broker_.OpenReplyQueue(); }
+  std::unique_ptr<Browser> Browse(const std::string& queue) override {
+    return broker_.Browse(queue);
+  }
+  std::optional<QueueState> Inspect(const std::string& queue) override {
+    return broker_.Inspect(queue);
+  }
+
+ private:
+  Broker& broker_;
+};
+
 class WorkerTest : public testing::Test {
  protected:
   WorkerTest() {
@@ -74,11 +116,13 @@ class WorkerTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void Start(LockAnswer answer) {
+  void Start(LockAnswer answer) { Start(std::move(answer), *broker_); }
+
+  void Start(LockAnswer answer, Broker& broker) {
     locks_ = std::make_unique<ScriptedLockService>(std::move(answer));
     plugins_ = std::make_unique<PluginDirectory>(config_.plugins);
-    thread_ = std::thread([this] {
-      Worker({config_, config_.consumers[0], *plugins_, *broker_, *store_, *locks_}).Run(stop_);
+    thread_ = std::thread([this, &broker] {
+      Worker({config_, config_.consumers[0], *plugins_, broker, *store_, *locks_}).Run(stop_);
     });
   }
 
@@ -156,6 +200,22 @@ TEST_F(WorkerTest, WhatABatchHasNoTimeForWaitsForTheNextTurn) {
   ASSERT_TRUE(test::Eventually(30s, [&] { return Balance() != 0; }));
   EXPECT_EQ(Balance(), 3);
   EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 4; }));
+}
+
+TEST_F(WorkerTest, WhileTheBrokerIsSlowToConfirmCommandsGatherAndAllAreRun) {
+  constexpr int kCommands = 30;
+  config_.limits.shutdown = 100ms;  // It would wait for the confirms.
+  SilentBroker silent(*broker_);
+  Start([] { return true; }, silent);
+  for (int i = 0; i < kCommands; ++i) {
+    SendIncome(std::to_string(i));
+    std::this_thread::sleep_for(5ms);  // Time enough for each to run alone.
+  }
+  EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == kCommands * 1000; }));
+  const auto batches = session_->Query("SELECT count(DISTINCT batch) FROM iq_journal", {});
+  EXPECT_LE(batches.At(0, 0).u.i64, kCommands / 2);
+  stop_ = true;
+  thread_.join();
 }
 
 // Without an id a delivery that comes again takes effect again.
