@@ -1,7 +1,7 @@
 // How fast iq is: against a bare loop on the same libraries, against programs that do the same work
 // on other stacks, and against itself under other conditions.
 //
-// The clock runs from the first delivery to the last event. Every contender gives the same
+// The clock runs from a fifth of the events to the last one. Every contender gives the same
 // guarantees on the same tables, with the same messages: PostgreSQL commits are durable, events are
 // confirmed, a command is acked after both. A run that lost or repeated something is an error.
 // Whatever is compared runs in turn, several times, so that a machine whose speed drifts is fair.

@@ -113,12 +113,13 @@ std::string Dump(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-// `data` is the text of a JSON object.
+// `data` is the text of a JSON object. The members are in the order in which nlohmann writes them:
+// an event that is read back from the journal must be the same to the byte.
 Event FinishEvent(const Command& command, std::string id, const std::string& name,
                   const std::string& data, const std::string& occurred_at) {
   std::string body =
-      fmt::format(R"({{"event":{},"id":"{}","commandId":{},"occurredAt":"{}","data":{}}})",
-                  Dump(name), id, Dump(ValidUtf8(command.id)), occurred_at, data);
+      fmt::format(R"({{"commandId":{},"data":{},"event":{},"id":"{}","occurredAt":"{}"}})",
+                  Dump(ValidUtf8(command.id)), data, Dump(name), id, occurred_at);
   return {std::move(id), name, occurred_at, std::move(body)};
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long an ack waits for others, unless most of what is held waits for one.
+// How long an ack waits for others, unless half of what is held waits for one.
 constexpr auto kAckCompany = 10ms;
 // How long one that is not settled holds back those after it, which then need an ack each.
 constexpr auto kGapMax = 100ms;
@@ -109,7 +109,7 @@ void Settlement::NoteBlocked(bool blocked) {
 void Settlement::AckCompleted(Acks acks) {
   if (completed_.empty()) return;
   const auto now = Clock::now();
-  const bool at_once = acks == Acks::kAtOnce || completed_.size() * 2 > unsettled_.size();
+  const bool at_once = acks == Acks::kAtOnce || completed_.size() * 2 >= unsettled_.size();
   if (at_once || now - run_acked_at_ >= kAckCompany) {
     AckRun();
     run_acked_at_ = now;

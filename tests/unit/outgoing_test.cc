@@ -50,6 +50,7 @@ TEST(Events, CarryTheContractsBodyAndProperties) {
   const Event event =
       MakeEvent(MakeCommand("x"), 0, "balance.income", R"({"userId":2})", "2026-01-01T00:00:00Z");
   const auto body = nlohmann::json::parse(event.body);
+  EXPECT_EQ(event.body, body.dump()) << "the journal would give back another text";
   EXPECT_EQ(body["event"], "balance.income");
   EXPECT_EQ(body["id"], event.id);
   EXPECT_EQ(body["commandId"], "x");
