@@ -230,6 +230,7 @@ Measured Arena::Measure(const Contender& contender, const Load& load) {
             fmt::format("it stalls after {} events", events));
   }
   const auto ended = Clock::now();
+  Require(warm_events < total, "it was done before it was looked at: take more commands");
   const auto count = static_cast<double>(total);
   const auto counted = static_cast<double>(total - warm_events);
   measured.rate = counted / Seconds(ended - warm_at);

@@ -29,10 +29,10 @@ void Settlement::Received(const Delivery& delivery) {
 }
 
 void Settlement::Settle(const Delivery& delivery, std::int64_t batch,
-                        std::vector<Outgoing> messages, bool sweepable) {
+                        std::vector<Outgoing> messages, Terms terms) {
   const PendingId id = ++last_id_;
   Pending& pending = pending_[id];
-  pending = {delivery.epoch, delivery.tag, batch, sweepable, {}, Clock::now()};
+  pending = {delivery.epoch, delivery.tag, batch, terms, {}, Clock::now()};
   if (batch != 0) ++open_batches_[batch];
   for (Outgoing& out : messages) {
     const auto number =
@@ -73,7 +73,10 @@ void Settlement::Complete(PendingId id) {
     const auto batch = open_batches_.find(pending.batch);
     if (batch != open_batches_.end() && --batch->second == 0) open_batches_.erase(batch);
   }
-  if (pending.epoch == epoch_) completed_.insert(pending.tag);
+  if (pending.epoch == epoch_) {
+    completed_.insert(pending.tag);
+    if (!pending.terms.recognisable) ack_is_urgent_ = true;
+  }
   pending_.erase(found);
 }
 
@@ -83,7 +86,7 @@ bool Settlement::LeaveToSweeper() {
   for (auto next = pending_.begin(); next != pending_.end();) {
     const auto& [id, pending] = *next++;
     if (pending.since > latest) break;
-    if (!pending.sweepable) continue;
+    if (!pending.terms.sweepable) continue;
     for (const Publisher::Number number : pending.unconfirmed) {
       publisher_.Forget(number);
       by_number_.erase(number);
@@ -107,9 +110,14 @@ void Settlement::NoteBlocked(bool blocked) {
 }
 
 void Settlement::AckCompleted(Acks acks) {
+  if (consumer_.epoch() != epoch_) {  // All of it comes again.
+    unsettled_.clear();
+    completed_.clear();
+  }
   if (completed_.empty()) return;
   const auto now = Clock::now();
-  const bool at_once = acks == Acks::kAtOnce || completed_.size() * 2 >= unsettled_.size();
+  const bool at_once = acks == Acks::kAtOnce || std::exchange(ack_is_urgent_, false) ||
+                       completed_.size() * 2 >= unsettled_.size();
   if (at_once || now - run_acked_at_ >= kAckCompany) {
     AckRun();
     run_acked_at_ = now;

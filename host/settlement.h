@@ -27,10 +27,15 @@ class Settlement {
   // A delivery was received: it holds back a multiple ack until it is settled.
   void Received(const Delivery& delivery);
 
+  struct Terms {
+    bool sweepable = false;     // Its events may be left to the sweeper: its outcome is recorded.
+    bool recognisable = false;  // The journal would know it if it came again: its ack may wait.
+  };
+
   // Publishes `messages`, and acks the delivery when all are confirmed. `batch` is the transaction
-  // that recorded its outcome, 0 when none did: only a recorded outcome may be left to the sweeper.
+  // that recorded its outcome, 0 when none did.
   void Settle(const Delivery& delivery, std::int64_t batch, std::vector<Outgoing> messages,
-              bool sweepable);
+              Terms terms);
 
   // Gives the delivery back to the queue.
   void Requeue(const Delivery& delivery);
@@ -47,6 +52,8 @@ class Settlement {
   // one.
   std::int64_t ConfirmedBatch(std::int64_t last) const;
 
+  // Deliveries that wait for confirms.
+  std::size_t unconfirmed() const { return pending_.size(); }
   // Deliveries that wait for confirms or for their ack.
   std::size_t pending() const { return pending_.size() + completed_.size(); }
 
@@ -59,7 +66,7 @@ class Settlement {
     std::uint64_t epoch = 0;
     std::uint64_t tag = 0;
     std::int64_t batch = 0;
-    bool sweepable = false;
+    Terms terms{};
     std::set<Publisher::Number> unconfirmed;
     Clock::time_point since;
   };
@@ -83,6 +90,7 @@ class Settlement {
   std::uint64_t epoch_ = 0;
   std::set<std::uint64_t> unsettled_;  // Tags of `epoch_` that were received and not acked.
   std::set<std::uint64_t> completed_;  // Those of them that may be.
+  bool ack_is_urgent_ = false;         // One of those would take effect twice if it came again.
   Clock::time_point run_acked_at_{};
   std::uint64_t gap_ = 0;  // The first unsettled tag, that holds back a multiple ack.
   Clock::time_point gap_since_{};

@@ -26,8 +26,10 @@ constexpr auto kAckGrace = 2s;
 constexpr auto kPruneEvery = 60s;
 // How soon a taken lock is asked for again.
 constexpr auto kLockedWait = 5ms;
-// How long a small batch waits for more commands at most, and how often it looks.
+// How long a small batch waits for more commands at most, how long where one of them has found its
+// lock taken, and how often it looks.
 constexpr auto kCompanyMax = 100ms;
+constexpr auto kLockedCompanyMax = 20ms;
 constexpr auto kCompanyStep = 5ms;
 constexpr auto kPauseMin = 20ms;
 constexpr auto kPauseStep = 100ms;
@@ -206,16 +208,23 @@ void Worker::DropStale() {
 
 // Nagle's rule (RFC 896), for batches: a small one waits while more than it holds is on its way to
 // the broker. Then the broker is what is waited for, and a batch that grows meanwhile costs
-// everybody less. One that comes alone never waits.
+// everybody less. Where the broker keeps up, none waits.
 bool Worker::AwaitsCompany() {
-  const bool small =
-      in_hand_.size() < consumer_config_.batch && in_hand_.size() < settlement_.pending();
-  if (in_hand_.empty() || !small) {
+  const std::size_t held = in_hand_.size();
+  const bool small = held < consumer_config_.batch && held < settlement_.unconfirmed();
+  const bool more_may_come = held + settlement_.pending() < consumer_config_.prefetch;
+  if (held == 0 || !small || !more_may_come) {
     alone_since_ = {};
     return false;
   }
-  if (alone_since_ == Clock::time_point{}) alone_since_ = Clock::now();
-  return Clock::now() - alone_since_ < kCompanyMax;
+  const auto now = Clock::now();
+  if (alone_since_ == Clock::time_point{}) alone_since_ = now;
+  const bool any_is_locked_out =
+      std::any_of(in_hand_.begin(), in_hand_.end(),
+                  [](const InHand& each) { return each.busy_since != Clock::time_point{}; });
+  const bool waits = now - alone_since_ < (any_is_locked_out ? kLockedCompanyMax : kCompanyMax);
+  if (!waits) alone_since_ = {};
+  return waits;
 }
 
 // While a suspect is in a plugin's hands, no other command of this process is: should the process
@@ -407,7 +416,7 @@ void Worker::SettleVerdict(const InHand& decided) {
     std::vector<Outgoing> later;
     later.push_back(
         DelayedCopy(delivery.message, consumer_config_.queue, command.attempt, config_.retry));
-    settlement_.Settle(delivery, 0, std::move(later), /*sweepable=*/false);
+    settlement_.Settle(delivery, 0, std::move(later), {});
     return;
   }
   if (decided.suspicion) {
@@ -417,7 +426,8 @@ void Worker::SettleVerdict(const InHand& decided) {
   }
   std::vector<Outgoing> answers = AnswersTo(delivery, item, verdict);
   settlement_.Settle(delivery, item.batch, std::move(answers),
-                     recorded && verdict.outcome == Outcome::kDone);
+                     {.sweepable = recorded && verdict.outcome == Outcome::kDone,
+                      .recognisable = recorded && command.has_id});
 }
 
 // What the journal or a lock decided says nothing of the plugin.
@@ -472,7 +482,7 @@ void Worker::SettleRefused(Refusal refusal) {
   if (AwaitsReply(delivery)) {
     answers.push_back(Reply(delivery, refusal.id, refusal.type, verdict));
   }
-  settlement_.Settle(delivery, 0, std::move(answers), /*sweepable=*/false);
+  settlement_.Settle(delivery, 0, std::move(answers), {});
 }
 
 // An ack that is sent is not yet through, so suspicions are kept a little longer than that.

@@ -79,8 +79,10 @@ class SettlementTest : public testing::Test {
     settlement.Received(delivery);
     return delivery;
   }
-  void Settle(const Delivery& delivery, std::size_t messages, std::int64_t batch = 0) {
-    settlement.Settle(delivery, batch, std::vector<Outgoing>(messages), batch != 0);
+  void Settle(const Delivery& delivery, std::size_t messages, std::int64_t batch = 0,
+              bool recognisable = true) {
+    settlement.Settle(delivery, batch, std::vector<Outgoing>(messages),
+                      {.sweepable = batch != 0, .recognisable = recognisable});
   }
 
   bool Collect(Settlement::Acks acks = Settlement::Acks::kAtOnce) {
@@ -139,6 +141,16 @@ TEST_F(SettlementTest, AcksWaitForCompanyWhileMostOfWhatIsHeldIsOpen) {
   EXPECT_EQ(settlement.pending(), 0U) << "all that is held waits for it";
 }
 
+TEST_F(SettlementTest, WhatWouldTakeEffectTwiceIsAckedWithoutCompany) {
+  std::vector<Delivery> deliveries;
+  for (std::uint64_t tag = 1; tag <= 10; ++tag) deliveries.push_back(Receive(tag));
+  Settle(deliveries[1], 1, 1, /*recognisable=*/false);
+  publisher.Confirm(1);
+  Collect(Settlement::Acks::kInCompany);
+  EXPECT_EQ(consumer.acks, 1);
+  EXPECT_FALSE(consumer.unacked.contains(2));
+}
+
 TEST_F(SettlementTest, ThoseBehindAGapWaitForItToCloseButNotForLong) {
   std::vector<Delivery> deliveries;
   for (std::uint64_t tag = 1; tag <= 10; ++tag) deliveries.push_back(Receive(tag));
@@ -194,8 +206,8 @@ TEST_F(SettlementTest, WithoutPatienceOnlyWhatIsRecordedIsLeftToTheSweeper) {
   const Delivery refused = Receive(2);
   hasty.Received(recorded);
   hasty.Received(refused);
-  hasty.Settle(recorded, 3, std::vector<Outgoing>(1), /*sweepable=*/true);
-  hasty.Settle(refused, 0, std::vector<Outgoing>(1), /*sweepable=*/false);
+  hasty.Settle(recorded, 3, std::vector<Outgoing>(1), {.sweepable = true});
+  hasty.Settle(refused, 0, std::vector<Outgoing>(1), {});
   EXPECT_TRUE(hasty.Collect(0ms, Settlement::Acks::kAtOnce));
   EXPECT_THAT(consumer.unacked, ElementsAre(2));
   EXPECT_EQ(publisher.unconfirmed(), 1U);
@@ -207,7 +219,7 @@ TEST_F(SettlementTest, ABlockageIsLoggedWhenItBeginsAndWhenItEnds) {
   const auto settle = [&](std::uint64_t tag, bool sweepable) {
     const Delivery delivery = Receive(tag);
     hasty.Received(delivery);
-    hasty.Settle(delivery, 3, std::vector<Outgoing>(1), sweepable);
+    hasty.Settle(delivery, 3, std::vector<Outgoing>(1), {.sweepable = sweepable});
   };
   log::Start(log::Level::kInfo, log::Format::kText);
   testing::internal::CaptureStderr();
