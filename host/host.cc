@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "host/base/error.h"
 #include "host/base/log.h"
@@ -124,7 +125,8 @@ void Host::Declare(const std::atomic<bool>& stop) const {
 
 void Host::Drain() {
   draining_ = true;
-  recorder_.NoteStopping();
+  // What ends the process with an exception may be a plugin's doing: it may have taken all memory.
+  if (std::uncaught_exceptions() == 0) recorder_.NoteStopping();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   reporter_.reset();
