@@ -116,8 +116,9 @@ void Settlement::AckCompleted(Acks acks) {
   }
   if (completed_.empty()) return;
   const auto now = Clock::now();
-  const bool at_once = acks == Acks::kAtOnce || std::exchange(ack_is_urgent_, false) ||
-                       completed_.size() * 2 >= unsettled_.size();
+  const bool urgent = std::exchange(ack_is_urgent_, false);
+  const bool at_once =
+      acks == Acks::kAtOnce || urgent || completed_.size() * 2 >= unsettled_.size();
   if (at_once || now - run_acked_at_ >= kAckCompany) {
     AckRun();
     run_acked_at_ = now;
