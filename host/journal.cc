@@ -75,8 +75,14 @@ std::string HostName() {
 WorkerIdentity WorkerIdentity::New() { return {RandomUuid(), 0, 0}; }
 
 std::map<std::string, JournalEntry> Journal::Find(std::span<const std::string> uuids) {
+  if (uuids.empty()) return {};
+  Ask(uuids);
+  return Answer();
+}
+
+std::map<std::string, JournalEntry> Journal::Answer() {
   std::map<std::string, JournalEntry> found;
-  for (JournalRow& row : table_.Find(uuids)) {
+  for (JournalRow& row : table_.Answer()) {
     std::string uuid = row.uuid;
     found.emplace(std::move(uuid), ReadEntry(std::move(row)));
   }

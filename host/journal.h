@@ -52,6 +52,10 @@ class Journal {
 
   // Those of `uuids` that are there, by UUID.
   std::map<std::string, JournalEntry> Find(std::span<const std::string> uuids);
+  // The same in two halves, with time for something else between them: Ask does not wait, and
+  // Answer is the next call, or none.
+  void Ask(std::span<const std::string> uuids) { table_.Ask(uuids); }
+  std::map<std::string, JournalEntry> Answer();
 
   // Adds the rows to the current transaction, without waiting. A row that is already there fails
   // the transaction with kDuplicate: see IsRepeat.

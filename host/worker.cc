@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -42,6 +43,15 @@ log::About About(const Item& item) { return {item.command->id, item.command->typ
 std::uint64_t CountWithoutId() {
   static std::atomic<std::uint64_t> count{0};
   return ++count;
+}
+
+// Without those that the host made up.
+std::vector<std::string> Uuids(std::span<Item* const> items) {
+  std::vector<std::string> uuids;
+  for (const Item* item : items) {
+    if (item->command->has_id) uuids.push_back(item->command->uuid);
+  }
+  return uuids;
 }
 
 bool Share(const LockKeys& keys, const std::set<std::string_view>& others) {
@@ -106,6 +116,7 @@ void Worker::Run(const std::atomic<bool>& stop) {
 
 void Worker::Turn() {
   Collect(0ms);
+  FinishRelease();
   Receive();
   TidySuspects();
   DropStale();
@@ -136,7 +147,7 @@ void Worker::Turn() {
   } catch (const LeaseLost& error) {
     log::Warn(fmt::format("{}: rolled back, to be run again", error.what()));
   }
-  ReleaseLocks();
+  StartRelease();
   SettleDecided();
 }
 
@@ -311,7 +322,9 @@ void Worker::RunInHand() {
   if (candidates.empty()) return;
   // Before the locks: no lease shall end while it waits.
   const auto pass = EnterGate(candidates.front()->suspicion.has_value());
+  const bool asked = AskJournal(candidates);
   const std::vector<InHand*> ready = TakeLocks(candidates);
+  const auto known = asked ? journal_.Answer() : std::map<std::string, JournalEntry>();
   waiting_for_locks_ = ready.empty();
   GiveUpWaiting();
   if (ready.empty()) return;
@@ -319,7 +332,7 @@ void Worker::RunInHand() {
   std::vector<Item*> items;
   items.reserve(ready.size());
   for (InHand* each : ready) items.push_back(&each->item);
-  RecallRepeats(items);
+  JudgeRepeats(items, asked ? known : journal_.Find(Uuids(items)));
   std::erase_if(items, [](const Item* item) { return item->verdict.has_value(); });
   if (items.empty()) return;
   if (const auto& suspicion = ready.front()->suspicion; suspicion && suspicion->convicted()) {
@@ -334,18 +347,26 @@ void Worker::RunInHand() {
   if (any_recorded) progress_noted_at_ = Clock::now();
 }
 
-// Commands that are in the journal already have their verdict. A short cut: a copy that commits
-// elsewhere between this and our own insert is met there.
-void Worker::RecallRepeats(std::span<Item* const> items) {
+// Which of `candidates` are repeats, to be answered while their locks are taken. Not where a lock
+// is known to be taken: the question would be asked with each try.
+bool Worker::AskJournal(const std::vector<InHand*>& candidates) {
   std::vector<std::string> uuids;
-  for (const Item* item : items) {
-    if (item->command->has_id) uuids.push_back(item->command->uuid);
+  for (const InHand* each : candidates) {
+    if (each->busy_since != Clock::time_point{}) return false;
+    if (each->item.command->has_id) uuids.push_back(each->item.command->uuid);
   }
-  if (uuids.empty()) return;
-  const auto found = journal_.Find(uuids);
+  if (uuids.empty()) return false;
+  journal_.Ask(uuids);
+  return true;
+}
+
+// Commands that are in the journal already have their verdict. A short cut: a copy that commits
+// elsewhere between the question and our own insert is met there.
+void Worker::JudgeRepeats(std::span<Item* const> items,
+                          const std::map<std::string, JournalEntry>& known) {
   for (Item* item : items) {
-    const auto entry = found.find(item->command->uuid);
-    if (entry != found.end()) item->verdict = JudgeRepeat(*item->command, entry->second);
+    const auto entry = known.find(item->command->uuid);
+    if (entry != known.end()) item->verdict = JudgeRepeat(*item->command, entry->second);
   }
 }
 
@@ -358,7 +379,7 @@ void Worker::GiveUpWaiting() {
   }
   if (overdue.empty()) return;
   // Who holds its keys may have died after it had carried out this very command.
-  RecallRepeats(overdue);
+  JudgeRepeats(overdue, journal_.Find(Uuids(overdue)));
   for (auto each = in_hand_.begin(); each != in_hand_.end();) {
     const bool patient =
         each->item.verdict || each->busy_since == Clock::time_point{} || each->busy_since > latest;
@@ -380,10 +401,19 @@ void Worker::GiveUpWaiting() {
 }
 
 // A lock server that is away frees them by itself.
-void Worker::ReleaseLocks() {
+void Worker::StartRelease() {
   if (!std::exchange(locks_held_, false)) return;
   try {
-    locks_->Release();
+    locks_->StartRelease();
+  } catch (const Unavailable&) {
+    return;
+  }
+}
+
+// After what was decided has been published: nobody waits for the answer.
+void Worker::FinishRelease() {
+  try {
+    locks_->FinishRelease();
   } catch (const Unavailable&) {
     return;
   }
@@ -540,6 +570,7 @@ void Worker::Drain() {
     consumer_->Receive(0, 0ms);
     Collect(kConfirmWait, Settlement::Acks::kAtOnce);
   } while (settlement_.pending() != 0 && Clock::now() < deadline);
+  FinishRelease();
   consumer_->Cancel();
   for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);
   in_hand_.clear();

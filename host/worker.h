@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -77,9 +78,12 @@ class Worker {
   std::vector<InHand*> Candidates();
   std::vector<InHand*> TakeTurns(InHand* suspect, std::vector<InHand*> others);
   std::vector<InHand*> TakeLocks(const std::vector<InHand*>& candidates);
-  void RecallRepeats(std::span<Item* const> items);
+  bool AskJournal(const std::vector<InHand*>& candidates);
+  static void JudgeRepeats(std::span<Item* const> items,
+                           const std::map<std::string, JournalEntry>& known);
   void RunInHand();
-  void ReleaseLocks();
+  void StartRelease();
+  void FinishRelease();
   void GiveUpWaiting();
 
   void SettleDecided();

@@ -37,7 +37,8 @@ class LocalLocks final : public Locks {
 
   std::vector<bool> TryAcquire(std::span<const LockKeys> sets) override;
   bool Renew() override { return held_.empty() || file_->InPlace(); }
-  void Release() override;
+  void StartRelease() override;
+  void FinishRelease() override {}
   Clock::time_point expires_at() const override {
     return held_.empty() ? Clock::time_point::max() : Clock::time_point{};
   }
@@ -105,7 +106,7 @@ bool LocalLocks::Take(const LockKeys& set) {
   return true;
 }
 
-void LocalLocks::Release() {
+void LocalLocks::StartRelease() {
   if (held_.empty()) return;
   file_->UnlockAll();
   held_.clear();

@@ -34,7 +34,14 @@ class Locks {
 
   // Gives back whatever is held, in one round trip. A key that meanwhile belongs to another is
   // left alone.
-  virtual void Release() = 0;
+  void Release() {
+    StartRelease();
+    FinishRelease();
+  }
+  // The same in two halves, with time for something else between them: the first does not wait for
+  // the server, and the second is the next call.
+  virtual void StartRelease() = 0;
+  virtual void FinishRelease() = 0;
 
   // When the first of the leases held runs out unless renewed; Clock::time_point::max() with none.
   // Passed already where they have no term: only Renew tells whether they still hold.

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -112,7 +113,8 @@ class RedisLocks final : public Locks {
 
   std::vector<bool> TryAcquire(std::span<const LockKeys> sets) override;
   bool Renew() override;
-  void Release() override;
+  void StartRelease() override;
+  void FinishRelease() override;
   Clock::time_point expires_at() const override;
   std::chrono::milliseconds UntilNextAttempt() const override {
     return connection_.UntilNextAttempt();
@@ -138,6 +140,7 @@ class RedisLocks final : public Locks {
   Leases held_;
   // Keys of requests whose answer was lost. Release() deletes those that turn out to be ours.
   Leases perhaps_held_;
+  std::optional<RedisCall> release_;  // Sent, and not answered.
 };
 
 std::vector<bool> RedisLocks::TryAcquire(std::span<const LockKeys> sets) {
@@ -157,7 +160,7 @@ std::vector<bool> RedisLocks::TryAcquire(std::span<const LockKeys> sets) {
   static const RedisScript take = ScriptOf(kTake);
   std::vector<std::int64_t> answers;
   try {
-    answers = connection_.Run(take, keys, arguments, sets.size());
+    answers = connection_.Run({&take, keys, arguments, sets.size()});
   } catch (const Unavailable&) {
     for (const std::string& key : keys) {
       if (!held_.contains(key)) perhaps_held_[key] = Clock::now() + lease_;
@@ -189,7 +192,7 @@ bool RedisLocks::Renew() {
 
   static const RedisScript extend = ScriptOf(kExtend);
   const auto asked = Clock::now();
-  const auto kept = connection_.Run(extend, keys, {Token(), LeaseText()}, keys.size());
+  const auto kept = connection_.Run({&extend, keys, {Token(), LeaseText()}, keys.size()});
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (kept[i] == 1) {
       held_[keys[i]] = asked + lease_;
@@ -200,7 +203,7 @@ bool RedisLocks::Renew() {
   return held_.size() == keys.size();
 }
 
-void RedisLocks::Release() {
+void RedisLocks::StartRelease() {
   // From here on the caller relies on none of them, whether the server hears of it or not.
   std::erase_if(perhaps_held_,
                 [now = Clock::now()](const auto& entry) { return entry.second <= now; });
@@ -213,7 +216,15 @@ void RedisLocks::Release() {
   keys.reserve(perhaps_held_.size());
   for (const auto& [key, end] : perhaps_held_) keys.push_back(key);
   static const RedisScript give_back = ScriptOf(kGiveBack);
-  connection_.Run(give_back, keys, {Token()}, 1);
+  const RedisCall call{&give_back, std::move(keys), {Token()}, 1};
+  connection_.Send(call);
+  release_ = call;
+}
+
+void RedisLocks::FinishRelease() {
+  const auto call = std::exchange(release_, std::nullopt);
+  if (!call) return;
+  connection_.Answer(*call);
   perhaps_held_.clear();
 }
 

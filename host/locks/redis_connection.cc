@@ -37,6 +37,16 @@ std::string ReasonOf(const redisContext& context, int error_number) {
 
 std::string_view TextOf(const redisReply& reply) { return {reply.str, reply.len}; }
 
+// Borrowed from what it is given.
+std::vector<std::string_view> Words(std::string_view verb, std::string_view script,
+                                    std::string_view key_count, const RedisCall& call) {
+  std::vector<std::string_view> words{verb, script, key_count};
+  words.reserve(words.size() + call.keys.size() + call.arguments.size());
+  words.insert(words.end(), call.keys.begin(), call.keys.end());
+  words.insert(words.end(), call.arguments.begin(), call.arguments.end());
+  return words;
+}
+
 std::string WithoutPassword(std::string_view text, const std::string& password) {
   std::string masked(text);
   for (std::size_t at = 0; (at = masked.find(password, at)) != std::string::npos; at += 3) {
@@ -86,18 +96,18 @@ void RedisConnection::Connect() {
 
 void RedisConnection::LogIn() {
   if (!url_.password.empty()) {
-    const Reply reply = url_.user.empty() ? Send({"AUTH", url_.password})
-                                          : Send({"AUTH", url_.user, url_.password});
+    const Reply reply =
+        url_.user.empty() ? Ask({"AUTH", url_.password}) : Ask({"AUTH", url_.user, url_.password});
     // A server that does not know AUTH repeats its arguments.
     if (reply->type == REDIS_REPLY_ERROR) Fail(WithoutPassword(TextOf(*reply), url_.password));
   }
   if (url_.database != 0) {
-    const Reply reply = Send({"SELECT", std::to_string(url_.database)});
+    const Reply reply = Ask({"SELECT", std::to_string(url_.database)});
     if (reply->type == REDIS_REPLY_ERROR) Fail(std::string(TextOf(*reply)));
   }
 }
 
-RedisConnection::Reply RedisConnection::Send(const std::vector<std::string_view>& command) {
+void RedisConnection::Write(const std::vector<std::string_view>& command) {
   std::vector<const char*> words;
   std::vector<std::size_t> lengths;
   words.reserve(command.size());
@@ -107,36 +117,39 @@ RedisConnection::Reply RedisConnection::Send(const std::vector<std::string_view>
     lengths.push_back(word.size());
   }
   errno = 0;
-  Reply reply(static_cast<redisReply*>(redisCommandArgv(
-      context_.get(), static_cast<int>(words.size()), words.data(), lengths.data())));
+  int written = 0;
+  int status = redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), words.data(),
+                                      lengths.data());
+  while (status == REDIS_OK && written == 0) status = redisBufferWrite(context_.get(), &written);
   const int error_number = errno;
-  if (!reply) Fail(ReasonOf(*context_, error_number));
-  return reply;
+  if (status != REDIS_OK) Fail(ReasonOf(*context_, error_number));
 }
 
-std::vector<std::int64_t> RedisConnection::Run(const RedisScript& script,
-                                               const std::vector<std::string>& keys,
-                                               const std::vector<std::string>& arguments,
-                                               std::size_t count) {
-  const std::string key_count = std::to_string(keys.size());
-  std::vector<std::string_view> command{"EVALSHA", script.sha1(), key_count};
-  command.reserve(command.size() + keys.size() + arguments.size());
-  command.insert(command.end(), keys.begin(), keys.end());
-  command.insert(command.end(), arguments.begin(), arguments.end());
+RedisConnection::Reply RedisConnection::Read() {
+  void* answer = nullptr;
+  errno = 0;
+  const int status = redisGetReply(context_.get(), &answer);
+  const int error_number = errno;
+  if (status != REDIS_OK) Fail(ReasonOf(*context_, error_number));
+  return Reply(static_cast<redisReply*>(answer));
+}
 
-  Reply reply = Send(command);
+void RedisConnection::Send(const RedisCall& call) {
+  Write(Words("EVALSHA", call.script->sha1(), std::to_string(call.keys.size()), call));
+}
+
+std::vector<std::int64_t> RedisConnection::Answer(const RedisCall& call) {
+  Reply reply = Read();
   if (reply->type == REDIS_REPLY_ERROR && TextOf(*reply).starts_with("NOSCRIPT")) {
-    command[0] = "EVAL";
-    command[1] = script.text();
-    reply = Send(command);
+    reply = Ask(Words("EVAL", call.script->text(), std::to_string(call.keys.size()), call));
   }
   if (reply->type == REDIS_REPLY_ERROR) Fail(std::string(TextOf(*reply)));
-  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != count) {
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != call.answers) {
     Fail("an answer that is not Redis's");
   }
   std::vector<std::int64_t> numbers;
-  numbers.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  numbers.reserve(call.answers);
+  for (std::size_t i = 0; i < call.answers; ++i) {
     const redisReply& element = *reply->element[i];
     if (element.type != REDIS_REPLY_INTEGER) Fail("an answer that is not Redis's");
     numbers.push_back(element.integer);

@@ -29,6 +29,14 @@ class RedisScript {
   std::string sha1_;
 };
 
+// A call of a script that returns a list of `answers` integers.
+struct RedisCall {
+  const RedisScript* script = nullptr;
+  std::vector<std::string> keys;
+  std::vector<std::string> arguments;
+  std::size_t answers = 0;
+};
+
 // Not thread-safe. Waits at most a second for the connection and a second for each answer. After
 // any failure the connection is dropped, and a call before the next attempt is due throws at once.
 class RedisConnection {
@@ -44,11 +52,17 @@ class RedisConnection {
   // How many connections have been made so far.
   std::uint32_t generation() const { return generation_; }
 
-  // Runs `script` on a connection that Ensure() has made, in one round trip unless the server has
-  // forgotten the script. The script must return a list of `count` integers. Throws Unavailable;
-  // the script may then have run, may be running or may still run.
-  std::vector<std::int64_t> Run(const RedisScript& script, const std::vector<std::string>& keys,
-                                const std::vector<std::string>& arguments, std::size_t count);
+  // Makes a call on a connection that Ensure() has made, in one round trip unless the server has
+  // forgotten the script. Throws Unavailable; the script may then have run, may be running or may
+  // still run.
+  std::vector<std::int64_t> Run(const RedisCall& call) {
+    Send(call);
+    return Answer(call);
+  }
+  // The same in two halves: the first does not wait for the server, and the second is the next use
+  // of the connection.
+  void Send(const RedisCall& call);
+  std::vector<std::int64_t> Answer(const RedisCall& call);
 
   std::chrono::milliseconds UntilNextAttempt() const { return outage_.UntilNextAttempt(); }
 
@@ -63,8 +77,13 @@ class RedisConnection {
 
   void Connect();
   void LogIn();
+  void Write(const std::vector<std::string_view>& command);
   // The answer to one command, an error reply included. Throws Unavailable when there is none.
-  Reply Send(const std::vector<std::string_view>& command);
+  Reply Read();
+  Reply Ask(const std::vector<std::string_view>& command) {
+    Write(command);
+    return Read();
+  }
   [[noreturn]] void Fail(std::string reason);
 
   RedisUrl url_;

@@ -56,8 +56,10 @@ class JournalTable {
   // Throws StoreError where the tables are missing or cannot be read.
   virtual void Check() = 0;
 
-  // Those of `uuids` that are there, in any order.
-  virtual std::vector<JournalRow> Find(std::span<const std::string> uuids) = 0;
+  // Outside a transaction: asks for those of `uuids` that are there, without waiting. Answer(), the
+  // next call or none, returns them in any order.
+  virtual void Ask(std::span<const std::string> uuids) = 0;
+  virtual std::vector<JournalRow> Answer() = 0;
 
   // Adds the rows in their order to the current transaction, without waiting. A row that is there
   // already fails the transaction with an error that IsRepeat tells.

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "host/store/postgres_session.h"
 #include "host/store/table_rows.h"
 #include "host/store/values.h"
 
@@ -36,13 +37,15 @@ std::vector<iq_str> Borrow(std::span<const NewJournalRow> rows,
 
 void PostgresJournal::Check() { session_.Query("SELECT 1 FROM iq.journal, iq.worker LIMIT 1", {}); }
 
-std::vector<JournalRow> PostgresJournal::Find(std::span<const std::string> uuids) {
+void PostgresJournal::Ask(std::span<const std::string> uuids) {
   static const std::string sql =
       fmt::format("SELECT {} FROM iq.journal WHERE message_id = ANY($1::text[]::uuid[])", kColumns);
   const std::vector<iq_str> borrowed = Borrow(uuids);
   const std::array args = {ArrayValue(std::span<const iq_str>(borrowed))};
-  return ToJournalRows(session_.Query(sql, args));
+  session_.Ask(sql, args);
 }
+
+std::vector<JournalRow> PostgresJournal::Answer() { return ToJournalRows(session_.Answer()); }
 
 void PostgresJournal::Insert(std::span<const NewJournalRow> rows, const std::string& worker,
                              std::int64_t batch) {

@@ -6,12 +6,15 @@
 
 namespace iq {
 
+class PostgresSession;
+
 class PostgresJournal final : public JournalTable {
  public:
-  explicit PostgresJournal(Session& session) : session_(session) {}
+  explicit PostgresJournal(PostgresSession& session) : session_(session) {}
 
   void Check() override;
-  std::vector<JournalRow> Find(std::span<const std::string> uuids) override;
+  void Ask(std::span<const std::string> uuids) override;
+  std::vector<JournalRow> Answer() override;
   void Insert(std::span<const NewJournalRow> rows, const std::string& worker,
               std::int64_t batch) override;
   bool IsRepeat(const StoreError& error) const override;
@@ -25,7 +28,7 @@ class PostgresJournal final : public JournalTable {
   bool RemoveRejected(const std::string& uuid) override;
 
  private:
-  Session& session_;
+  PostgresSession& session_;
 };
 
 }  // namespace iq

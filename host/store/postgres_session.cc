@@ -77,6 +77,7 @@ auto PostgresSession::OnConnection(Work work) {
 void PostgresSession::Begin() {
   assert(phase_ == Phase::kIdle || phase_ == Phase::kLost);
   phase_ = Phase::kIdle;
+  DropAnswer();
   failure_.reset();
   ended_by_statement_ = false;
   committed_ = false;
@@ -109,6 +110,32 @@ void PostgresSession::Execute(std::string_view sql, std::span<const iq_value> ar
     Drain();
     ThrowFailure();
   });
+}
+
+void PostgresSession::Ask(std::string_view sql, std::span<const iq_value> args) {
+  assert(phase_ == Phase::kIdle);
+  RequireUsable();
+  OnConnection([&] {
+    SendStatement(sql, args);
+    Sync();
+  });
+}
+
+Rows PostgresSession::Answer() {
+  assert(phase_ == Phase::kIdle);
+  return OnConnection([&] {
+    Result answer = ReadResults();
+    ThrowFailure();
+    outage_.Ended();
+    return ToRows(std::move(answer));
+  });
+}
+
+// Of a question whose answer nobody came for.
+void PostgresSession::DropAnswer() {
+  if (steps_.empty()) return;
+  OnConnection([this] { ReadResults(); });
+  failure_.reset();
 }
 
 void PostgresSession::SetDeadline(std::chrono::steady_clock::time_point deadline) {
@@ -167,8 +194,7 @@ void PostgresSession::Rollback() noexcept {
   }
   try {
     if (!steps_.empty()) {
-      connection_->SendSync();  // Otherwise an error before would have ROLLBACK skipped.
-      steps_.push_back({Step::Kind::kSync});
+      Sync();  // Otherwise an error before would have ROLLBACK skipped.
     }
     if (!steps_.empty() || connection_->state() != PQTRANS_IDLE) {
       SendControl("ROLLBACK", Step::Kind::kControl);
@@ -230,6 +256,7 @@ ServerFacts PostgresSession::Facts() {
 void PostgresSession::RequireUsable() {
   switch (phase_) {
     case Phase::kIdle:
+      DropAnswer();
       failure_.reset();
       RequireConnection();
       return;
@@ -291,11 +318,19 @@ void PostgresSession::SendControl(const std::string& sql, Step::Kind kind) {
   steps_.push_back({kind});
 }
 
-// Ends the stretch and reads all that is pending. Returns the last statement's result; the first
-// error is in failure_.
-Result PostgresSession::Drain() {
+void PostgresSession::Sync() {
   connection_->SendSync();
   steps_.push_back({Step::Kind::kSync});
+}
+
+// Ends the stretch and reads all that is pending.
+Result PostgresSession::Drain() {
+  Sync();
+  return ReadResults();
+}
+
+// Returns the last statement's result; the first error is in failure_.
+Result PostgresSession::ReadResults() {
   Result answer;
   while (!steps_.empty()) {
     const Step step = steps_.front();

@@ -34,6 +34,10 @@ class PostgresSession final : public Session {
   void Begin() override;
   Rows Query(std::string_view sql, std::span<const iq_value> args) override;
   void Execute(std::string_view sql, std::span<const iq_value> args) override;
+  // Outside a transaction: sends a statement without waiting. Answer() returns its rows; whatever
+  // else is called next drops them.
+  void Ask(std::string_view sql, std::span<const iq_value> args);
+  Rows Answer();
   void SetDeadline(std::chrono::steady_clock::time_point deadline) override;
   void Commit() override;
   void Rollback() noexcept override;
@@ -70,7 +74,10 @@ class PostgresSession final : public Session {
   void RequireConnection();
   void SendStatement(std::string_view sql, std::span<const iq_value> args);
   void SendControl(const std::string& sql, Step::Kind kind);
+  void Sync();
   Result Drain();
+  Result ReadResults();
+  void DropAnswer();
   void Note(const Step& step, Result result, Result& answer);
   void NoteError(const Step& step, const Result& error);
   void Forget(const Step& step);

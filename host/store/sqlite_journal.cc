@@ -34,11 +34,12 @@ std::string JsonArray(std::span<const std::string> uuids) {
 
 void SqliteJournal::Check() { session_.Query("SELECT 1 FROM iq_journal, iq_worker LIMIT 1", {}); }
 
-std::vector<JournalRow> SqliteJournal::Find(std::span<const std::string> uuids) {
+void SqliteJournal::Ask(std::span<const std::string> uuids) { asked_ = JsonArray(uuids); }
+
+std::vector<JournalRow> SqliteJournal::Answer() {
   static const std::string sql = fmt::format(
       "SELECT {} FROM iq_journal WHERE message_id IN (SELECT value FROM json_each($1))", kColumns);
-  const std::string array = JsonArray(uuids);
-  const std::array args = {TextValue(array)};
+  const std::array args = {TextValue(asked_)};
   return ToJournalRows(session_.Query(sql, args));
 }
 

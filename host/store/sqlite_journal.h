@@ -11,7 +11,8 @@ class SqliteJournal final : public JournalTable {
   explicit SqliteJournal(Session& session) : session_(session) {}
 
   void Check() override;
-  std::vector<JournalRow> Find(std::span<const std::string> uuids) override;
+  void Ask(std::span<const std::string> uuids) override;
+  std::vector<JournalRow> Answer() override;
   void Insert(std::span<const NewJournalRow> rows, const std::string& worker,
               std::int64_t batch) override;
   bool IsRepeat(const StoreError& error) const override;
@@ -26,6 +27,7 @@ class SqliteJournal final : public JournalTable {
 
  private:
   Session& session_;
+  std::string asked_;  // A JSON array of UUIDs.
 };
 
 }  // namespace iq
