@@ -14,9 +14,9 @@ BUILD_PACKAGES := \
   build-essential cmake ninja-build pkg-config ca-certificates \
   libboost-dev libboost-filesystem-dev librabbitmq-dev libpq-dev libhiredis-dev libsqlite3-dev \
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev libvalijson-dev \
-  libssl-dev sqlite3
+  libcpp-httplib-dev prometheus-cpp-dev libssl-dev sqlite3
 SERVER_PACKAGES := rabbitmq-server redis-server postgresql
-TEST_PACKAGES := libgtest-dev libgmock-dev supervisor clang-format clang-tidy \
+TEST_PACKAGES := libgtest-dev libgmock-dev supervisor prometheus clang-format clang-tidy \
   clang libc++-dev libc++abi-dev rustc abigail-tools python3
 
 SHELL := /bin/bash

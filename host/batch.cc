@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "host/metrics.h"
+
 namespace iq {
 namespace {
 
@@ -201,6 +203,7 @@ bool Batch::RecallRepeat(Item& item) {
   const auto found = journal_.Find(uuids);
   if (found.empty()) return false;
   item.verdict = JudgeRepeat(*item.command, found.begin()->second);
+  item.repeat = true;
   return true;
 }
 
@@ -214,7 +217,10 @@ void Batch::Commit(std::span<Item* const> items, std::span<Verdict* const> verdi
   journal_.Record(lines, worker_);
   journal_.NoteProgress(worker_, /*in_transaction=*/true);
   CheckLeases();
+  const auto began = Clock::now();
   session_.Commit();
+  Metrics::OfThisProcess().ObserveCommit(Clock::now() - began);
+  Metrics::OfThisProcess().ObserveBatch(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     verdicts[i]->final = true;
     items[i]->verdict = std::move(*verdicts[i]);

@@ -32,6 +32,7 @@ struct Item {
   std::unique_ptr<Command> command;
   std::optional<Verdict> verdict;
   std::int64_t batch = 0;  // The transaction that recorded it; 0 when none of this worker did.
+  bool repeat = false;     // The journal knew the command: the verdict is its first one.
   std::string plugin;      // "name/version".
 };
 

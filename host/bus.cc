@@ -9,6 +9,7 @@
 #include "host/base/utf8.h"
 #include "host/base/uuid.h"
 #include "host/broker/topic_pattern.h"
+#include "host/metrics.h"
 #include "host/services.h"
 
 namespace iq {
@@ -269,6 +270,11 @@ std::string Bus::PluginLabel(const Command& command) {
   return command.seat == nullptr ? std::string() : command.seat->plugin().label();
 }
 
+std::string Bus::MetricLabel(const Command& command) {
+  if (command.seat == nullptr) return {};
+  return command.listener.empty() ? command.type : command.listener;
+}
+
 Handled Bus::Handle(const Command& command, Session& session) {
   const Seat& seat = *command.seat;
   const auto deadline = std::chrono::steady_clock::now() + limits_.deadline;
@@ -277,9 +283,12 @@ Handled Bus::Handle(const Command& command, Session& session) {
   const std::uint64_t writes_before = session.writes();
   const iq_command view = command.View();
   const Command* const noted[] = {&command};
+  const auto began = std::chrono::steady_clock::now();
   const iq_outcome returned = Enter(
       NotedCall(slot_, PluginCall::kHandle, seat.plugin(), noted),
       [&] { return seat.type().handle(seat.handler(), &view, &context); }, &context.reason);
+  Metrics::OfThisProcess().ObserveHandler(MetricLabel(command), Metrics::Entry::kOne,
+                                          std::chrono::steady_clock::now() - began);
   Handled handled;
   if (auto failure = JudgeFailure(context)) {
     handled = std::move(*failure);
@@ -314,6 +323,7 @@ std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* co
   }
   std::vector<iq_outcome> outcomes(commands.size(), IQ_DONE);
   std::string reason;
+  const auto began = std::chrono::steady_clock::now();
   const iq_outcome returned = Enter(
       NotedCall(slot_, PluginCall::kHandleBatch, seat.plugin(), commands),
       [&] {
@@ -322,6 +332,8 @@ std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* co
                                         static_cast<uint32_t>(commands.size()));
       },
       &reason);
+  Metrics::OfThisProcess().ObserveHandler(MetricLabel(*commands.front()), Metrics::Entry::kBatch,
+                                          std::chrono::steady_clock::now() - began);
   bool good = HundredOf(returned) == HundredOf(IQ_DONE);
   for (const iq_context& context : contexts) good = !JudgeFailure(context) && good;
   if (!good) return std::nullopt;

@@ -74,6 +74,8 @@ class Bus {
 
   // "name/version" of the plugin that the command was admitted to; empty when there is none.
   static std::string PluginLabel(const Command& command);
+  // What metrics call it: its type, or the listener's name; empty where no plugin has it.
+  static std::string MetricLabel(const Command& command);
 
   // Runs the handler in the session's transaction. Throws Unavailable.
   Handled Handle(const Command& command, Session& session);

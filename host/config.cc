@@ -103,6 +103,15 @@ void CheckSecurity(const Config& config, ConfigReader& reader) {
                "security.keys, or set the environment variable that is named there");
 }
 
+void CheckListen(const Config& config, ConfigReader& reader) {
+  const std::string& listen = config.admin.listen;
+  if (listen == AdminConfig::kOff || ParseHostAndPort(listen) || reader.IsWrong("admin.listen"))
+    return;
+  reader.Wrong("admin.listen", fmt::format("\"{}\"; write HOST:PORT, for instance 127.0.0.1:9400, "
+                                           "with port 0 for any that is free, or off",
+                                           listen));
+}
+
 // All three or none: a default for one of them could move money to where nobody looks.
 void DefaultUrls(Config& config) {
   const bool any_set =
@@ -126,6 +135,7 @@ Config LoadConfig(const std::string& path) {
   CheckConsumers(config, reader);
   CheckLease(config, reader);
   CheckSecurity(config, reader);
+  CheckListen(config, reader);
   DefaultUrls(config);
 
   std::string mistakes;

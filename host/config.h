@@ -88,6 +88,11 @@ struct LimitsConfig {
   std::chrono::milliseconds shutdown{std::chrono::seconds{20}};
 };
 
+struct AdminConfig {
+  static constexpr const char* kOff = "off";
+  std::string listen = "127.0.0.1:9400";  // HOST:PORT, port 0 for any that is free; or kOff.
+};
+
 struct LogConfig {
   enum class Level { kDebug, kInfo, kWarn, kError };
   enum class Format { kAuto, kText, kJson };
@@ -108,6 +113,7 @@ struct Config {
   JournalConfig journal;
   SecurityConfig security;
   LimitsConfig limits;
+  AdminConfig admin;
   LogConfig log;
 };
 

@@ -67,6 +67,7 @@ void VisitPolicies(ConfigVisitor& v, Config& config) {
     v.Duration("deadline", config.limits.deadline, 100ms, 10min);
     v.Duration("shutdown", config.limits.shutdown, 1s, 10min);
   });
+  v.Section("admin", [&] { v.Text("listen", config.admin.listen, kNameBytesMax); });
   v.Section("log", [&] {
     v.Choice("level", config.log.level, kLogLevels);
     v.Choice("format", config.log.format, kLogFormats);

@@ -117,6 +117,20 @@ std::string SizeText(std::size_t bytes) {
   return QuantityText(static_cast<std::int64_t>(bytes), kSizeUnits, "B");
 }
 
+std::optional<HostAndPort> ParseHostAndPort(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (!bracketed && host.find_first_of(":[]") != std::string_view::npos) return std::nullopt;
+  std::uint16_t port = 0;
+  const auto* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data() + colon + 1, last, port);
+  if (error != std::errc{} || end != last) return std::nullopt;
+  return HostAndPort{std::string(host), port};
+}
+
 std::string Expand(std::string_view text, const Environment& environment) {
   std::string expanded;
   while (true) {

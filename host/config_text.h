@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -19,6 +20,13 @@ std::string DurationText(std::chrono::milliseconds duration);
 // A whole number and a unit: B, KiB or MiB. Nothing when `text` is not one or overflows.
 std::optional<std::size_t> ParseSize(std::string_view text);
 std::string SizeText(std::size_t bytes);
+
+struct HostAndPort {
+  std::string host;  // An IPv6 address without its brackets.
+  std::uint16_t port = 0;
+};
+// HOST:PORT. Nothing when `text` is not one.
+std::optional<HostAndPort> ParseHostAndPort(std::string_view text);
 
 // The value of a variable, nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;

@@ -18,6 +18,11 @@
 namespace iq {
 namespace {
 
+using namespace std::chrono_literals;
+
+// On top of what handlers may take: a worker that has not turned for so long hangs.
+constexpr auto kSilenceMargin = 60s;
+
 // Repeats `attempt` until it succeeds or `stop` is set. True when it succeeded.
 template <typename Attempt>
 bool UntilAvailable(const std::string& server, const std::atomic<bool>& stop, Attempt attempt) {
@@ -70,6 +75,7 @@ Host::Host(Config config, Drivers drivers, WallClock clock)
 Host::~Host() { Drain(); }
 
 void Host::Start(const std::atomic<bool>& stop) {
+  Answer();
   CheckMigrated(stop);
   Declare(stop);
   if (stop) return;
@@ -101,9 +107,21 @@ void Host::Start(const std::atomic<bool>& stop) {
       [this] { Sweeper(config_, *drivers_.broker, *drivers_.store).Run(draining_); });
   threads_.emplace_back([this] { listener_workers_->Run(draining_); });
   threads_.emplace_back([this] { PluginWatch(plugins_, *reporter_).Run(draining_); });
+  phase_ = HostPhase::kServing;
   const auto routes = plugins_.routes();
   log::Info(fmt::format("iq {} is ready: {} command types, {} listeners", kVersion,
                         routes->types.size(), routes->listeners.size()));
+}
+
+// From the start on: who waits for a server is to be seen to wait.
+void Host::Answer() {
+  if (config_.admin.listen == AdminConfig::kOff) return;
+  scrape_.emplace(config_, plugins_, *drivers_.broker, *drivers_.store);
+  const auto silence_max = 3 * config_.limits.deadline + kSilenceMargin;
+  endpoint_.emplace(config_.admin.listen,
+                    AdminAnswers{[silence_max] { return LivenessFaults(silence_max); },
+                                 [this] { return ReadinessFaults(phase_); },
+                                 [this] { return scrape_->Text(phase_); }});
 }
 
 void Host::CheckMigrated(const std::atomic<bool>& stop) const {
@@ -125,6 +143,7 @@ void Host::Declare(const std::atomic<bool>& stop) const {
 
 void Host::Drain() {
   draining_ = true;
+  phase_ = HostPhase::kStopping;
   // What ends the process with an exception may be a plugin's doing: it may have taken all memory.
   if (std::uncaught_exceptions() == 0) recorder_.NoteStopping();
   for (std::thread& thread : threads_) thread.join();
@@ -132,6 +151,7 @@ void Host::Drain() {
   reporter_.reset();
   listener_workers_.reset();
   watchdog_.reset();
+  endpoint_.reset();
 }
 
 }  // namespace iq

@@ -8,6 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "host/admin/endpoint.h"
+#include "host/admin/health.h"
+#include "host/admin/scrape.h"
 #include "host/broker/broker.h"
 #include "host/call_watchdog.h"
 #include "host/config.h"
@@ -52,6 +55,7 @@ class Host {
 
  private:
   void Declare(const std::atomic<bool>& stop) const;
+  void Answer();
   void CheckMigrated(const std::atomic<bool>& stop) const;
 
   Config config_;
@@ -64,6 +68,9 @@ class Host {
   std::optional<ListenerWorkers> listener_workers_;
   std::optional<PluginReporter> reporter_;
   std::vector<std::thread> threads_;
+  std::atomic<HostPhase> phase_{HostPhase::kStarting};
+  std::optional<Scrape> scrape_;
+  std::optional<AdminEndpoint> endpoint_;
 };
 
 }  // namespace iq

@@ -12,6 +12,7 @@
 
 #include "host/base/error.h"
 #include "host/base/log.h"
+#include "host/metrics.h"
 #include "host/plugin_probe.h"
 #include "host/version.h"
 
@@ -428,6 +429,7 @@ void PluginDirectory::NoteGood(const std::string& file, Entry& entry) {
 }
 
 void PluginDirectory::NoteDeath(const std::string& label, const std::string& death) const {
+  Metrics::OfThisProcess().CountPluginCrash(label);
   for (const PluginFile& each : files()) {
     if (each.plugin == nullptr || each.plugin->label() != label) continue;
     const std::string& sha256 = each.plugin->sha256();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "host/base/log.h"
+#include "host/metrics.h"
 
 namespace iq {
 namespace {
@@ -25,7 +26,7 @@ void Settlement::Received(const Delivery& delivery) {
     unsettled_.clear();
     completed_.clear();
   }
-  unsettled_.insert(delivery.tag);
+  unsettled_.emplace(delivery.tag, Clock::now());
 }
 
 void Settlement::Settle(const Delivery& delivery, std::int64_t batch,
@@ -58,7 +59,9 @@ bool Settlement::Collect(std::chrono::milliseconds wait, Acks acks) {
     by_number_.erase(found);
     Pending& pending = pending_.at(id);
     pending.unconfirmed.erase(number);
-    if (pending.unconfirmed.empty()) Complete(id);
+    if (!pending.unconfirmed.empty()) continue;
+    Metrics::OfThisProcess().ObserveConfirm(Clock::now() - pending.since);
+    Complete(id);
   }
   const bool left = LeaveToSweeper();
   if (left) NoteBlocked(true);
@@ -73,7 +76,9 @@ void Settlement::Complete(PendingId id) {
     const auto batch = open_batches_.find(pending.batch);
     if (batch != open_batches_.end() && --batch->second == 0) open_batches_.erase(batch);
   }
-  if (pending.epoch == epoch_) {
+  const auto unsettled = pending.epoch == epoch_ ? unsettled_.find(pending.tag) : unsettled_.end();
+  if (unsettled != unsettled_.end()) {
+    Metrics::OfThisProcess().ObserveCommand(Clock::now() - unsettled->second);
     completed_.insert(pending.tag);
     if (!pending.terms.recognisable) ack_is_urgent_ = true;
   }
@@ -124,8 +129,8 @@ void Settlement::AckCompleted(Acks acks) {
     run_acked_at_ = now;
   }
   if (completed_.empty()) return;
-  if (gap_ != *unsettled_.begin()) {
-    gap_ = *unsettled_.begin();
+  if (gap_ != unsettled_.begin()->first) {
+    gap_ = unsettled_.begin()->first;
     gap_since_ = now;
   }
   if (at_once || now - gap_since_ >= kGapMax) AckBehindGap();
@@ -134,7 +139,7 @@ void Settlement::AckCompleted(Acks acks) {
 // One multiple ack for those completed tags that begin at the first unsettled one.
 void Settlement::AckRun() {
   std::optional<std::uint64_t> run_end;
-  while (!completed_.empty() && *completed_.begin() == *unsettled_.begin()) {
+  while (!completed_.empty() && *completed_.begin() == unsettled_.begin()->first) {
     run_end = *completed_.begin();
     completed_.erase(completed_.begin());
     unsettled_.erase(unsettled_.begin());

@@ -56,6 +56,8 @@ class Settlement {
   std::size_t unconfirmed() const { return pending_.size(); }
   // Deliveries that wait for confirms or for their ack.
   std::size_t pending() const { return pending_.size() + completed_.size(); }
+  // Deliveries received and not acked or given back.
+  std::size_t in_flight() const { return unsettled_.size(); }
 
   // Forgets which transactions are unconfirmed: they are written under another identity from now
   // on.
@@ -88,7 +90,8 @@ class Settlement {
   std::unordered_map<Publisher::Number, PendingId> by_number_;
   std::map<std::int64_t, std::size_t> open_batches_;  // Deliveries that wait, by transaction.
   std::uint64_t epoch_ = 0;
-  std::set<std::uint64_t> unsettled_;  // Tags of `epoch_` that were received and not acked.
+  // Tags of `epoch_` that were received and not acked, and when they were received.
+  std::map<std::uint64_t, Clock::time_point> unsettled_;
   std::set<std::uint64_t> completed_;  // Those of them that may be.
   bool ack_is_urgent_ = false;         // One of those would take effect twice if it came again.
   Clock::time_point run_acked_at_{};

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "host/base/log.h"
+#include "host/metrics.h"
 #include "host/outgoing.h"
 
 namespace iq {
@@ -67,6 +68,7 @@ bool Sweeper::SweepOne(const std::atomic<bool>& stop) {
     after = entries.back().first;
   }
   journal_.RemoveSilentWorker(*worker);
+  Metrics::OfThisProcess().CountSwept(events);
   if (events != 0) {
     log::Info(fmt::format("published {} events again that a worker had left unconfirmed", events));
   }
@@ -99,7 +101,10 @@ bool Sweeper::Publish(const std::vector<std::pair<std::string, JournalEntry>>& e
 
 void Sweeper::Prune(const std::atomic<bool>& stop) {
   std::int64_t removed = kPruneRows;
-  while (!stop && removed == kPruneRows) removed = journal_.Prune(config_.journal.keep, kPruneRows);
+  while (!stop && removed == kPruneRows) {
+    removed = journal_.Prune(config_.journal.keep, kPruneRows);
+    Metrics::OfThisProcess().CountPruned(static_cast<std::size_t>(removed));
+  }
   next_prune_ = Clock::now() + kPruneEvery;
 }
 

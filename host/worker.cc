@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "host/base/log.h"
+#include "host/metrics.h"
 #include "host/outgoing.h"
 
 namespace iq {
@@ -104,6 +105,7 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       consumer_(surroundings.broker.Consume(
           surroundings.consumer.queue, static_cast<std::uint16_t>(surroundings.consumer.prefetch))),
       settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience),
+      state_(surroundings.consumer.queue),
       journal_(*session_),
       batch_(bus_, *session_, journal_, *locks_, identity_, surroundings.store.takes_arrays(),
              // What is left of a lease must outlast a handler.
@@ -118,6 +120,7 @@ void Worker::Turn() {
   Collect(0ms);
   FinishRelease();
   Receive();
+  NoteState();
   TidySuspects();
   DropStale();
   if (Clock::now() < paused_until_) return;
@@ -188,12 +191,18 @@ void Worker::Take(Delivery delivery) {
   taken.item.command = std::move(std::get<std::unique_ptr<Command>>(decoded));
   Admit(taken);
   if (!taken.item.command->has_id) {
+    Metrics::OfThisProcess().CountWithoutId();
     log::Debug(
         fmt::format("a command without an id, the {}. of this process: it cannot be de-duplicated",
                     CountWithoutId()),
         About(taken.item));
   }
   in_hand_.push_back(std::move(taken));
+}
+
+void Worker::NoteState() {
+  state_.Note(consumer_->connected(), publisher_->blocked(), settlement_.in_flight(),
+              settlement_.unconfirmed());
 }
 
 void Worker::Admit(InHand& taken) {
@@ -302,6 +311,11 @@ std::vector<Worker::InHand*> Worker::TakeLocks(const std::vector<InHand*>& candi
     InHand& each = *candidates[i];
     const LockKeys& keys = each.item.command->keys;
     const bool behind = Share(keys, waiting_keys);
+    if (taken[i] && !behind) {
+      const bool waited = each.busy_since != Clock::time_point{};
+      Metrics::OfThisProcess().ObserveLockWait(waited ? Clock::now() - each.busy_since
+                                                      : Clock::duration::zero());
+    }
     if (taken[i]) {
       each.busy_since = {};  // Or GiveUpWaiting would give up what is about to run.
     } else if (each.busy_since == Clock::time_point{}) {
@@ -366,7 +380,9 @@ void Worker::JudgeRepeats(std::span<Item* const> items,
                           const std::map<std::string, JournalEntry>& known) {
   for (Item* item : items) {
     const auto entry = known.find(item->command->uuid);
-    if (entry != known.end()) item->verdict = JudgeRepeat(*item->command, entry->second);
+    if (entry == known.end()) continue;
+    item->verdict = JudgeRepeat(*item->command, entry->second);
+    item->repeat = true;
   }
 }
 
@@ -438,11 +454,13 @@ void Worker::SettleVerdict(const InHand& decided) {
   const Command& command = *item.command;
   const bool recorded = item.batch != 0;
   NoteOutcome(decided);
+  CountOutcome(item);
   // The broker has the delivery back and will bring it again: a copy would make two of it.
   if (!recorded && delivery.epoch != consumer_->epoch()) return;
   LogUnlessDone(verdict, item);
   const bool give_up = verdict.final || command.attempt >= command.attempts_max;
   if (!give_up) {
+    Metrics::OfThisProcess().CountRetry(Bus::MetricLabel(command), verdict.code);
     std::vector<Outgoing> later;
     later.push_back(
         DelayedCopy(delivery.message, consumer_config_.queue, command.attempt, config_.retry));
@@ -474,6 +492,23 @@ void Worker::NoteOutcome(const InHand& decided) {
   if (ran || retried) plugin.counts().Note(verdict.outcome);
 }
 
+// "done" and "rejected" are counted for what has a row of this process in the journal, and for
+// nothing else.
+void Worker::CountOutcome(const Item& item) {
+  const Verdict& verdict = *item.verdict;
+  const std::string label = Bus::MetricLabel(*item.command);
+  const bool recordable =
+      verdict.outcome == Outcome::kDone || verdict.outcome == Outcome::kRejected;
+  if (recordable && item.repeat) {
+    Metrics::OfThisProcess().CountRepeat(label);
+  } else if (recordable && item.batch == 0) {
+    // Turned away from a taken lock, or an event that was not for its listener.
+    Metrics::OfThisProcess().CountCommand(label, verdict.code.empty() ? "skipped" : verdict.code);
+  } else {
+    Metrics::OfThisProcess().CountCommand(label, std::string(OutcomeName(verdict.outcome)));
+  }
+}
+
 // What a final outcome sends out. That an event was refused is not an event: it could come to the
 // listener that refuses it, and so for ever.
 std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& item,
@@ -489,6 +524,7 @@ std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& it
         EventMessage(event, command.correlation_id(), command.traceparent, config_.events));
   }
   if (verdict.outcome != Outcome::kDone) {
+    Metrics::OfThisProcess().CountDeadLetter(Bus::MetricLabel(command), verdict.code);
     answers.push_back(
         DeadCopy(delivery.message,
                  {verdict, command.type, item.plugin, consumer_config_.queue, command.attempt},
@@ -504,6 +540,8 @@ void Worker::SettleRefused(Refusal refusal) {
   const Delivery& delivery = refusal.delivery;
   log::Info(fmt::format("invalid ({})", refusal.code), {refusal.id, refusal.type, {}});
   const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
+  Metrics::OfThisProcess().CountCommand({}, std::string(OutcomeName(Outcome::kInvalid)));
+  Metrics::OfThisProcess().CountDeadLetter({}, refusal.code);
   std::vector<Outgoing> answers;
   answers.push_back(DeadCopy(
       delivery.message,

@@ -28,6 +28,7 @@
 #include "host/settlement.h"
 #include "host/store/store.h"
 #include "host/suspects.h"
+#include "host/worker_state.h"
 
 namespace iq {
 
@@ -89,6 +90,7 @@ class Worker {
   void SettleDecided();
   void SettleVerdict(const InHand& decided);
   static void NoteOutcome(const InHand& decided);
+  static void CountOutcome(const Item& item);
   void SettleRefused(Refusal refusal);
   bool AwaitsReply(const Delivery& delivery) const {
     return listener_.empty() && !delivery.message.reply_to.empty();
@@ -103,6 +105,7 @@ class Worker {
   void TakeNewIdentity();
   void NoteProgressWhenIdle();
   void Pause(const std::string& reason);
+  void NoteState();
   void Drain();
 
   const Config& config_;
@@ -117,6 +120,7 @@ class Worker {
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Consumer> consumer_;
   Settlement settlement_;
+  WorkerState state_;
   Journal journal_;
   WorkerIdentity identity_ = WorkerIdentity::New();
   Batch batch_;

@@ -28,12 +28,14 @@ class Servers {
   }
 
   // True for the first connection that finds it away.
-  bool Lost(const std::string& server) {
+  bool Lost(const std::string& server, std::string_view reason) {
     const std::lock_guard lock(mutex_);
     Server& state = servers_[server];
     ++state.failing;
     if (state.away_since) return false;
     state.away_since = Clock::now();
+    state.reason = reason;
+    ++state.outages;
     return true;
   }
 
@@ -54,17 +56,31 @@ class Servers {
     if (--state.failing == 0) state.away_since.reset();
   }
 
+  std::vector<ServerState> States() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<ServerState> states;
+    for (const auto& [name, server] : servers_) {
+      const bool away = server.away_since.has_value();
+      states.push_back({name, away, away ? server.reason : std::string(), server.outages});
+    }
+    return states;
+  }
+
  private:
   struct Server {
     int failing = 0;  // Connections.
     std::optional<Clock::time_point> away_since;
+    std::string reason;
+    std::uint64_t outages = 0;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, Server> servers_;
 };
 
 }  // namespace
+
+std::vector<ServerState> ServerStates() { return Servers::OfThisProcess().States(); }
 
 Outage::Outage(std::string server) : server_(std::move(server)), random_(std::random_device{}()) {}
 
@@ -73,7 +89,7 @@ Outage::~Outage() {
 }
 
 void Outage::Failed(std::string_view reason) {
-  if (failures_ == 0 && Servers::OfThisProcess().Lost(server_)) {
+  if (failures_ == 0 && Servers::OfThisProcess().Lost(server_, reason)) {
     log::Warn(fmt::format("{} is unavailable: {}; reconnecting", server_, reason));
   }
   const auto pause =

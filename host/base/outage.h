@@ -3,11 +3,24 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace iq {
+
+// What the connections of this process say of a server together.
+struct ServerState {
+  std::string server;
+  bool away = false;
+  std::string reason;         // Why it is away.
+  std::uint64_t outages = 0;  // That have begun.
+};
+
+// Of each server that has been away. Any thread.
+std::vector<ServerState> ServerStates();
 
 // As one connection sees it. Connections to the same server share what is said of its outage: the
 // first one that fails says that it begins, the first one that is back that it has ended. Each

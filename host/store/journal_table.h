@@ -87,6 +87,13 @@ class JournalTable {
   // Removes up to `limit` rows older than `keep`, the oldest first; how many it removed.
   virtual std::int64_t Prune(std::chrono::milliseconds keep, std::int64_t limit) = 0;
 
+  // About how many rows there are, and how old the oldest is (zero when there is none).
+  struct Extent {
+    std::int64_t rows = 0;
+    std::chrono::milliseconds oldest{0};
+  };
+  virtual Extent Measure() = 0;
+
   // False when there is no such row of the outcome "rejected".
   virtual bool RemoveRejected(const std::string& uuid) = 0;
 };

@@ -25,6 +25,7 @@ class PostgresJournal final : public JournalTable {
   void RemoveSilentWorker(const SilentWorker& worker) override;
   void RemoveWorker(const std::string& id) override;
   std::int64_t Prune(std::chrono::milliseconds keep, std::int64_t limit) override;
+  Extent Measure() override;
   bool RemoveRejected(const std::string& uuid) override;
 
  private:

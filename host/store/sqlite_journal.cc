@@ -125,6 +125,14 @@ std::int64_t SqliteJournal::Prune(std::chrono::milliseconds keep, std::int64_t l
   return static_cast<std::int64_t>(rows.size());
 }
 
+JournalTable::Extent SqliteJournal::Measure() {
+  const Rows rows = session_.Query(
+      "SELECT count(*), coalesce(CAST((julianday('now') - julianday(min(committed_at))) * 86400000 "
+      "AS INTEGER), 0) FROM iq_journal",
+      {});
+  return {rows.At(0, 0).u.i64, std::chrono::milliseconds(rows.At(0, 1).u.i64)};
+}
+
 bool SqliteJournal::RemoveRejected(const std::string& uuid) {
   const std::array args = {TextValue(uuid)};
   return session_

@@ -23,6 +23,7 @@ class SqliteJournal final : public JournalTable {
   void RemoveSilentWorker(const SilentWorker& worker) override;
   void RemoveWorker(const std::string& id) override;
   std::int64_t Prune(std::chrono::milliseconds keep, std::int64_t limit) override;
+  Extent Measure() override;
   bool RemoveRejected(const std::string& uuid) override;
 
  private:
