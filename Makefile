@@ -5,6 +5,9 @@
 # make bench         commands a second of a mixed load, beside a bare loop
 # make bench-peers   the same beside programs on other stacks; installs their packages
 # make soak          some tests at a size for a long break: 300 replacements, 400 poisons
+# make image-test    build the Docker image without Docker, run it under supervisor, feed it
+# make dev-start     build the image and start it with all its servers (dev-build, dev-up: one of the
+#                    two; dev-down stops them; dev-clear removes what this project has in Docker)
 # make asan          unit and integration tests under AddressSanitizer and UBSan
 # make format        lay the sources out; make check-format and make lint only look
 # make deps          install the Debian packages that all of this needs
@@ -19,6 +22,8 @@ SERVER_PACKAGES := rabbitmq-server redis-server postgresql
 TEST_PACKAGES := libgtest-dev libgmock-dev supervisor prometheus clang-format clang-tidy \
   clang libc++-dev libc++abi-dev rustc abigail-tools python3
 
+IMAGE_PACKAGES := buildah debootstrap docker-compose curl
+
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # sdk/iq/abi.h is C and laid out by hand.
@@ -27,7 +32,8 @@ SOURCES := $(filter-out sdk/iq/abi.h,$(wildcard host/*.cc host/*.h host/*/*.cc h
   bench/peers/floor/*.h))
 
 .PHONY: run run-servers test build build-tests bench bench-peers soak asan format check-format \
-  lint clean deps build-deps server-deps peer-deps
+  lint clean deps build-deps server-deps peer-deps image-deps image-test \
+  dev-start dev-build dev-up dev-down dev-clear
 
 build: build-deps
 	cmake --preset release -DIQ_TESTS=OFF
@@ -57,6 +63,31 @@ bench-peers: build-tests peer-deps
 soak: build-tests
 	IQ_SOAK=1 ctest --preset release $(CTEST_FLAGS) --tests-regex 'hot_plugin|crash'
 
+image-test: server-deps image-deps
+	docker/image_test.sh
+
+COMPOSE := docker compose --project-name iq --env-file docker/.env -f docker/compose.yaml
+
+docker/.env:
+	cp docker/.env.example $@
+	@echo "docker/.env: made from docker/.env.example; change the passwords before anybody else can reach this machine"
+
+dev-start: dev-build dev-up
+
+dev-build: docker/.env
+	$(COMPOSE) build
+
+dev-up: docker/.env
+	$(COMPOSE) up --detach --wait
+
+dev-down: docker/.env
+	$(COMPOSE) down
+
+# Containers, volumes and the image of this project, and of no other.
+dev-clear: docker/.env
+	$(COMPOSE) down --volumes --remove-orphans --rmi local
+	docker image rm iq 2>/dev/null || true
+
 asan: deps
 	cmake --preset asan
 	cmake --build --preset asan --target iq_quick_tests
@@ -79,9 +110,10 @@ lint: deps
 deps: PACKAGES = $(BUILD_PACKAGES) $(SERVER_PACKAGES) $(TEST_PACKAGES)
 build-deps: PACKAGES = $(BUILD_PACKAGES)
 server-deps: PACKAGES = $(SERVER_PACKAGES)
+image-deps: PACKAGES = $(IMAGE_PACKAGES)
 peer-deps: PACKAGES = $(shell cat bench/peers/*/packages)
 # Asks for nothing where everything is installed already.
-deps build-deps server-deps peer-deps:
+deps build-deps server-deps image-deps peer-deps:
 	@missing=$$(for package in $(PACKAGES); do \
 	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; \
 	done); \

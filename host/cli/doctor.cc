@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <set>
 
@@ -22,6 +23,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kStatementMax = 5s;
+constexpr auto kConfirmMax = 3s;
+constexpr auto kConfirmStep = 100ms;
 constexpr const char* kStartServer = "start the server, or correct its URL";
 constexpr const char* kStartRun = "start `iq run`";
 constexpr const char* kDeclare = "start `iq run`, which declares it";
@@ -124,11 +127,31 @@ void CheckExchange(Broker& broker, const std::string& exchange, Findings& findin
   }
 }
 
-void CheckConsumed(Broker& broker, const std::string& queue, Findings& findings) {
+// What stands in the way of `iq run` declaring a queue that is there; empty when nothing does. To
+// declare a queue as it stands changes nothing.
+std::string DeclarationFault(Broker& broker, const Config& config, const std::string& queue) {
+  Topology only;
+  for (QueueSpec& spec : MakeTopology(config).queues) {
+    if (spec.name == queue) only.queues.push_back(std::move(spec));
+  }
+  try {
+    broker.Declare(only);
+    return {};
+  } catch (const TopologyMismatch& mismatch) {
+    return mismatch.what();
+  }
+}
+
+void CheckConsumed(Broker& broker, const Config& config, const std::string& queue,
+                   Findings& findings) {
   const std::string check = fmt::format("queue {}", queue);
   const auto state = broker.Inspect(queue);
   if (!state) {
     findings.Warn(check, "not declared: what is sent to it is lost", kDeclare);
+    return;
+  }
+  if (const std::string fault = DeclarationFault(broker, config, queue); !fault.empty()) {
+    findings.Fail(check, fault, {});
     return;
   }
   const std::string detail = fmt::format("ready {}, consumers {}", state->ready, state->consumers);
@@ -145,6 +168,26 @@ void CheckDelay(Broker& broker, const std::string& queue, Findings& findings) {
     findings.Ok(check, fmt::format("ready {}", state->ready));
   } else {
     findings.Warn(check, "not declared", kDeclare);
+  }
+}
+
+// A broker with an alarm says so once somebody publishes. No queue is bound to what this goes to.
+void CheckPublishing(Broker& broker, Findings& findings) {
+  const auto publisher = broker.OpenPublisher();
+  publisher->Publish({"", "iq:doctor:" + RandomUuid()}, {}, Publisher::Routing::kOptional);
+  const auto deadline = std::chrono::steady_clock::now() + kConfirmMax;
+  while (publisher->unconfirmed() != 0 && std::chrono::steady_clock::now() < deadline) {
+    publisher->Collect(kConfirmStep);
+  }
+  if (publisher->blocked()) {
+    findings.Fail("publishing", "the broker takes no messages: a memory or disk alarm",
+                  "make room on the broker: `rabbitmq-diagnostics alarms` says where");
+  } else if (publisher->unconfirmed() != 0) {
+    findings.Fail("publishing",
+                  fmt::format("no confirm within {} s", std::chrono::seconds(kConfirmMax).count()),
+                  "look at the broker's log");
+  } else {
+    findings.Ok("publishing", "confirmed");
   }
 }
 
@@ -169,12 +212,13 @@ void CheckBroker(const Config& config, Findings& findings) {
     for (const ConsumerConfig& consumer : config.consumers) exchanges.insert(consumer.exchange);
     for (const std::string& exchange : exchanges) CheckExchange(*broker, exchange, findings);
     for (const ConsumerConfig& consumer : config.consumers) {
-      CheckConsumed(*broker, consumer.queue, findings);
+      CheckConsumed(*broker, config, consumer.queue, findings);
       for (const auto delay : config.retry.delays) {
         CheckDelay(*broker, DelayQueue(consumer.queue, delay), findings);
       }
     }
     CheckDead(*broker, config.dead_letter.queue, findings);
+    CheckPublishing(*broker, findings);
   } catch (const Unavailable& error) {
     findings.Fail("broker", error.what(), kStartServer);
   }

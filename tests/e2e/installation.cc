@@ -90,9 +90,11 @@ void Installation::Configure(const InstallationOptions& options) {
       "events: {{{}}}\n"
       "security: {{{}}}\n"
       "limits: {{{}}}\n"
+      "admin: {{{}}}\n"
       "log: {{level: debug}}\n",
       options.locks, options.plugins, options.plugin_settings, options.consumer, options.retry,
-      options.inbox, options.journal, options.events, options.security, options.limits);
+      options.inbox, options.journal, options.events, options.security, options.limits,
+      options.admin);
 }
 
 ProcessOptions Installation::ProcessOptionsOf() const {

@@ -26,6 +26,7 @@ struct InstallationOptions {
   std::string journal = "keep: 7d";
   std::string events = "sweep_after: 5s";
   std::string security = "require_signature: false";
+  std::string admin = "listen: off";
   std::string broker_url;  // Empty: the profile's. A proxy's, for a test that cuts.
   std::string store_url;
   std::string locks_url;
