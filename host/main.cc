@@ -26,7 +26,7 @@ int Main(int argc, char** argv) {
   app.failure_message(OneLineUsage);
   Invocation invocation;
   for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
-                         AddDead, AddExplain, AddDoctor, AddConfig, AddPluginChildren}) {
+                         AddTop, AddDead, AddExplain, AddDoctor, AddConfig, AddPluginChildren}) {
     add(app, invocation);
   }
   try {

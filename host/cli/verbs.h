@@ -44,6 +44,7 @@ void AddEvents(CLI::App& app, Invocation& invocation);
 void AddPlugins(CLI::App& app, Invocation& invocation);
 void AddPlugin(CLI::App& app, Invocation& invocation);
 void AddPluginChildren(CLI::App& app, Invocation& invocation);  // Not for people.
+void AddTop(CLI::App& app, Invocation& invocation);
 void AddDead(CLI::App& app, Invocation& invocation);
 void AddExplain(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);

@@ -304,6 +304,29 @@ TEST_F(VerbsTest, PluginsListsWhatServes) {
   }
 }
 
+TEST_F(VerbsTest, TopShowsWhatTheHostsDoAndWhatWaits) {
+  const auto user = User(0);
+  const auto running = iq().StartCli({"top", "--count", "2", "--json"});
+  iq().SendWithId(NewId(), Body("income", user));
+  NextEvent();
+  const CliResult shown = running->Finish();
+  EXPECT_EQ(shown.status, kDone) << shown.err;
+  std::int64_t incomes = 0;
+  std::size_t queues = 0;
+  for (const json& row : JsonLines(shown.out)) {
+    if (row.contains("queue")) {
+      ++queues;
+      if (row.at("queue") == "billing") EXPECT_EQ(row.at("consumers"), 1);
+    } else if (row.at("plugin") == "income") {
+      incomes = row.at("done");
+    }
+  }
+  EXPECT_EQ(queues, 2U * 4) << "billing, two delay queues, billing.dead; at each look";
+  EXPECT_GT(incomes, 0);
+  EXPECT_THAT(iq().Cli({"top", "--count", "1"}).out, HasSubstr("DONE"));
+  EXPECT_EQ(iq().Cli({"top", "--every", "1ms"}).status, kUsage);
+}
+
 TEST_F(VerbsTest, ExplainSaysWhoWouldServeAndRunsNothing) {
   const auto user = User(0);
   const CliResult fine =

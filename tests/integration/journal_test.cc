@@ -74,6 +74,11 @@ class JournalRows : public testing::TestWithParam<StoreKind> {
                                      column, age_s));
   }
 
+  std::vector<JournalRow> Find(const std::vector<std::string>& uuids) {
+    journal().Ask(uuids);
+    return journal().Answer();
+  }
+
   StoreUnderTest& database() { return database_; }
   Session& session() { return *session_; }
   JournalTable& journal() { return session_->journal(); }
@@ -97,7 +102,7 @@ TEST_P(JournalRows, AreFoundAsTheyWereWritten) {
   full.traceparent = "t";
   Insert({full, Row(2)});
   const std::vector<std::string> asked{Uuid(1), Uuid(3)};
-  const auto found = journal().Find(asked);
+  const auto found = Find(asked);
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].uuid, full.uuid);
   EXPECT_EQ(found[0].command_id, full.command_id);
@@ -117,7 +122,7 @@ TEST_P(JournalRows, AnEmptyTextIsNull) {
                              "AND traceparent IS NULL"),
             "1");
   const std::vector<std::string> asked{Uuid(1)};
-  EXPECT_EQ(journal().Find(asked).at(0).code, "");
+  EXPECT_EQ(Find(asked).at(0).code, "");
 }
 
 TEST_P(JournalRows, ManyAreFoundAtOnce) {
@@ -128,8 +133,36 @@ TEST_P(JournalRows, ManyAreFoundAtOnce) {
     uuids.push_back(Uuid(number));
   }
   Insert(rows);
-  EXPECT_EQ(journal().Find(uuids).size(), 500U);
-  EXPECT_THAT(journal().Find({}), IsEmpty());
+  EXPECT_EQ(Find(uuids).size(), 500U);
+  EXPECT_THAT(Find({}), IsEmpty());
+}
+
+TEST_P(JournalRows, AnAnswerThatNobodyComesForIsNotTakenForAnother) {
+  Insert({Row(1), Row(2)});
+  const std::vector<std::string> both{Uuid(1), Uuid(2)};
+  journal().Ask(both);
+  EXPECT_EQ(session().Query("SELECT 7", {}).At(0, 0).u.i64, 7);
+  journal().Ask(both);
+  Insert({Row(3)});
+  journal().Ask(both);
+  EXPECT_THAT(Uuids(Find({Uuid(3)})), UnorderedElementsAre(Uuid(3)));
+  EXPECT_EQ(Count("journal"), "3");
+}
+
+TEST_P(JournalRows, AQuestionThatFailedFailsNothingElse) {
+  Insert({Row(1)});
+  journal().Ask(std::vector<std::string>{"no UUID"});
+  Insert({Row(2)});
+  EXPECT_EQ(Find({Uuid(1), Uuid(2)}).size(), 2U);
+}
+
+TEST_P(JournalRows, TheirNumberAndAgeAreMeasured) {
+  EXPECT_EQ(journal().Measure().oldest, std::chrono::milliseconds(0));
+  Insert({Row(1), Row(2)});
+  Age("journal", "committed_at", 3600);
+  const auto hour = std::chrono::hours(1);
+  EXPECT_GE(journal().Measure().oldest, hour);
+  EXPECT_LT(journal().Measure().oldest, hour + std::chrono::minutes(1));
 }
 
 TEST_P(JournalRows, ARepeatFailsTheWholeTransactionAndIsTold) {
@@ -175,7 +208,7 @@ TEST_P(JournalRows, PruningTakesTheOldestInSmallBatches) {
   EXPECT_EQ(journal().Prune(15s, 2), 1);
   EXPECT_EQ(journal().Prune(15s, 2), 0);
   const std::vector<std::string> all{Uuid(1), Uuid(2), Uuid(3), Uuid(4), Uuid(5)};
-  EXPECT_THAT(Uuids(journal().Find(all)), UnorderedElementsAre(Uuid(4), Uuid(5)));
+  EXPECT_THAT(Uuids(Find(all)), UnorderedElementsAre(Uuid(4), Uuid(5)));
 }
 
 TEST_P(JournalRows, UnconfirmedAreThoseAfterTheMarkThatHaveEvents) {

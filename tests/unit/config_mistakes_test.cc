@@ -55,6 +55,17 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"log:\n  - level: info\n", "config.yaml:1: log: has a value of its own"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Listen, BrokenConfig,
+    ::testing::Values(
+        Broken{"admin: {listen: ''}\n", "config.yaml:1: admin.listen: empty; "},
+        Broken{"admin: {listen: 9400}\n", "admin.listen: \"9400\"; write HOST:PORT, for instance "},
+        Broken{"admin: {listen: ':9400'}\n", "admin.listen: \":9400\"; write HOST:PORT"},
+        Broken{"admin: {listen: '127.0.0.1:'}\n", "admin.listen: \"127.0.0.1:\"; write"},
+        Broken{"admin: {listen: '127.0.0.1:65536'}\n", "admin.listen: \"127.0.0.1:65536\"; write"},
+        Broken{"admin: {listen: '::1:9400'}\n", "admin.listen: \"::1:9400\"; write"},
+        Broken{"admin: {listen: '[::1]:9400', port: 1}\n", "admin.port: unknown"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Key, BrokenConfig,
     ::testing::Values(
         Broken{"retry:\n  attemps: 3\n",
