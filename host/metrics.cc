@@ -1,5 +1,8 @@
 #include "host/metrics.h"
 
+#include <functional>
+#include <map>
+
 namespace iq {
 namespace {
 
@@ -62,8 +65,19 @@ Metrics::Metrics()
       crashes_(Count("iq_plugin_crashes_total",
                      "Processes that died in a plugin, as this process found out.")) {}
 
-void Metrics::CountCommand(const std::string& type, const std::string& outcome) {
-  commands_.Add({{"type", type}, {"outcome", outcome}}).Increment();
+// Every command comes here: each thread keeps what it has looked up, which costs a microsecond.
+void Metrics::CountCommand(std::string_view type, std::string_view outcome) {
+  using ByOutcome = std::map<std::string, prometheus::Counter*, std::less<>>;
+  thread_local std::map<std::string, ByOutcome, std::less<>> known;
+  auto of_type = known.find(type);
+  if (of_type == known.end()) of_type = known.emplace(type, ByOutcome{}).first;
+  auto counter = of_type->second.find(outcome);
+  if (counter == of_type->second.end()) {
+    prometheus::Counter& added =
+        commands_.Add({{"type", std::string(type)}, {"outcome", std::string(outcome)}});
+    counter = of_type->second.emplace(outcome, &added).first;
+  }
+  counter->second->Increment();
 }
 
 void Metrics::CountRepeat(const std::string& type) { repeats_.Add({{"type", type}}).Increment(); }

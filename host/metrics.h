@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace iq {
@@ -25,7 +26,7 @@ class Metrics {
 
   // A command's outcome, once for each time it was carried out. `done` and `rejected`: exactly the
   // rows that this process has put into the journal.
-  void CountCommand(const std::string& type, const std::string& outcome);
+  void CountCommand(std::string_view type, std::string_view outcome);
   // A command that the journal knew: its first outcome was sent again.
   void CountRepeat(const std::string& type);
   void CountWithoutId();

@@ -36,6 +36,8 @@ constexpr auto kCompanyStep = 5ms;
 constexpr auto kPauseMin = 20ms;
 constexpr auto kPauseStep = 100ms;
 constexpr auto kJournalPause = 2s;
+// What metrics call an event that was not for its listener.
+constexpr std::string_view kSkipped = "skipped";
 // An idle worker says that it lives this many times within events.sweep_after.
 constexpr int kProgressNotesPerSilence = 4;
 
@@ -503,9 +505,10 @@ void Worker::CountOutcome(const Item& item) {
     Metrics::OfThisProcess().CountRepeat(label);
   } else if (recordable && item.batch == 0) {
     // Turned away from a taken lock, or an event that was not for its listener.
-    Metrics::OfThisProcess().CountCommand(label, verdict.code.empty() ? "skipped" : verdict.code);
+    Metrics::OfThisProcess().CountCommand(
+        label, verdict.code.empty() ? kSkipped : std::string_view(verdict.code));
   } else {
-    Metrics::OfThisProcess().CountCommand(label, std::string(OutcomeName(verdict.outcome)));
+    Metrics::OfThisProcess().CountCommand(label, OutcomeName(verdict.outcome));
   }
 }
 
@@ -540,7 +543,7 @@ void Worker::SettleRefused(Refusal refusal) {
   const Delivery& delivery = refusal.delivery;
   log::Info(fmt::format("invalid ({})", refusal.code), {refusal.id, refusal.type, {}});
   const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
-  Metrics::OfThisProcess().CountCommand({}, std::string(OutcomeName(Outcome::kInvalid)));
+  Metrics::OfThisProcess().CountCommand({}, OutcomeName(Outcome::kInvalid));
   Metrics::OfThisProcess().CountDeadLetter({}, refusal.code);
   std::vector<Outgoing> answers;
   answers.push_back(DeadCopy(
