@@ -66,7 +66,7 @@ class Arena {
   // With what the contender said last, before its log is gone.
   [[noreturn]] void Disqualify(const Contender& contender, const std::exception& why) const;
   void Check(const Load& load);
-  void CheckEvents(const Load& load);
+  void CheckEvents(const Load& load, std::size_t events);
   std::size_t EventCount() { return broker_->Depth(event_queue_); }
   void AwaitConsumer();
 
