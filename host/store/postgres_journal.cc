@@ -35,7 +35,11 @@ std::vector<iq_str> Borrow(std::span<const NewJournalRow> rows,
 
 }  // namespace
 
-void PostgresJournal::Check() { session_.Query("SELECT 1 FROM iq.journal, iq.worker LIMIT 1", {}); }
+// Not from both at once: while one of them is empty, that would read all of the other.
+void PostgresJournal::Check() {
+  session_.Query("SELECT 1 FROM iq.journal LIMIT 1", {});
+  session_.Query("SELECT 1 FROM iq.worker LIMIT 1", {});
+}
 
 void PostgresJournal::Ask(std::span<const std::string> uuids) {
   static const std::string sql =

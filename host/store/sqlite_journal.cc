@@ -32,7 +32,11 @@ std::string JsonArray(std::span<const std::string> uuids) {
 
 }  // namespace
 
-void SqliteJournal::Check() { session_.Query("SELECT 1 FROM iq_journal, iq_worker LIMIT 1", {}); }
+// Not from both at once: while one of them is empty, that would read all of the other.
+void SqliteJournal::Check() {
+  session_.Query("SELECT 1 FROM iq_journal LIMIT 1", {});
+  session_.Query("SELECT 1 FROM iq_worker LIMIT 1", {});
+}
 
 void SqliteJournal::Ask(std::span<const std::string> uuids) { asked_ = JsonArray(uuids); }
 
