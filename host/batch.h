@@ -36,10 +36,9 @@ struct Item {
   std::int64_t batch = 0;  // The transaction that recorded it; 0 when none of this worker did.
   bool repeat = false;     // The journal knew the command: the verdict is its first one.
   std::string plugin;      // "name/version".
-  // Of its last run.
-  Interval ran{};
-  Interval committed{};
   std::chrono::steady_clock::time_point received_at{};
+  Interval ran{};        // The handler's last call.
+  Interval committed{};  // The commit of `batch`.
 };
 
 // Not thread-safe: one per worker.

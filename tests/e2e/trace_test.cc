@@ -42,17 +42,21 @@ InstallationOptions Signed() {
   return options;
 }
 
-std::string TextOf(const json& value) {
-  if (value.contains("stringValue")) return value["stringValue"];
-  if (value.contains("intValue")) return value["intValue"];
+std::string Text(const json& object, const char* key) { return object.at(key).get<std::string>(); }
+
+std::string ValueOf(const json& value) {
+  for (const char* kind : {"stringValue", "intValue"}) {
+    if (value.contains(kind)) return Text(value, kind);
+  }
   return value.dump();
 }
 
 // By their keys, as text.
 std::map<std::string, std::string> AttributesOf(const json& holder) {
   std::map<std::string, std::string> attributes;
-  for (const json& each : holder.at("attributes"))
-    attributes[each.at("key")] = TextOf(each["value"]);
+  for (const json& each : holder.at("attributes")) {
+    attributes[Text(each, "key")] = ValueOf(each.at("value"));
+  }
   return attributes;
 }
 
@@ -117,11 +121,11 @@ class TraceTest : public testing::Test {
   std::vector<std::string> ChildrenOf(const json& span) const {
     std::map<std::string, std::string> by_time;
     for (const json& each : Spans()) {
-      if (each.value("parentSpanId", "") != span.at("spanId")) continue;
+      if (each.value("parentSpanId", "") != Text(span, "spanId")) continue;
       EXPECT_EQ(each.at("traceId"), span.at("traceId"));
       EXPECT_GE(each.at("startTimeUnixNano"), span.at("startTimeUnixNano"));
       EXPECT_LE(each.at("endTimeUnixNano"), span.at("endTimeUnixNano"));
-      by_time[each.at("startTimeUnixNano")] = each.at("name");
+      by_time[Text(each, "startTimeUnixNano")] = Text(each, "name");
     }
     std::vector<std::string> names;
     for (const auto& [time, name] : by_time) names.push_back(name);
@@ -258,8 +262,8 @@ TEST_F(TraceTest, ACommandWithoutATraceBeginsOne) {
   EXPECT_FALSE(first.contains("parentSpanId"));
   EXPECT_FALSE(second.contains("parentSpanId"));
   EXPECT_NE(first.at("traceId"), second.at("traceId"));
-  EXPECT_THAT(TraceIdsInLog(without), testing::ElementsAre(first.at("traceId")));
-  EXPECT_THAT(TraceIdsInLog(wrong), testing::ElementsAre(second.at("traceId")));
+  EXPECT_THAT(TraceIdsInLog(without), testing::ElementsAre(Text(first, "traceId")));
+  EXPECT_THAT(TraceIdsInLog(wrong), testing::ElementsAre(Text(second, "traceId")));
   iq_.StopHosts();
 }
 
