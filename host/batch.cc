@@ -106,6 +106,7 @@ bool Batch::RunTogether(std::span<Item* const> items) {
     verdicts.reserve(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!handled[i]) continue;
+      items[i]->ran = handled[i]->ran;
       decided.push_back(items[i]);
       verdicts.push_back(&handled[i]->verdict);
     }
@@ -174,6 +175,7 @@ bool Batch::TryAlone(Item& item) {
     CheckLeases();
     TransactionScope transaction(session_);
     Handled handled = bus_.Handle(*item.command, session_);
+    item.ran = handled.ran;
     if (handled.conflict) return false;
     if (handled.verdict.outcome == Outcome::kRetry || handled.verdict.outcome == Outcome::kFailed) {
       item.verdict = std::move(handled.verdict);
@@ -219,12 +221,14 @@ void Batch::Commit(std::span<Item* const> items, std::span<Verdict* const> verdi
   CheckLeases();
   const auto began = Clock::now();
   session_.Commit();
-  Metrics::OfThisProcess().ObserveCommit(Clock::now() - began);
+  const auto ended = Clock::now();
+  Metrics::OfThisProcess().ObserveCommit(ended - began);
   Metrics::OfThisProcess().ObserveBatch(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     verdicts[i]->final = true;
     items[i]->verdict = std::move(*verdicts[i]);
     items[i]->batch = worker_.batch;
+    items[i]->committed = {began, ended};
   }
 }
 

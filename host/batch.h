@@ -2,6 +2,7 @@
 // in its own where anything does not. Either way the result is as if each had run alone.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "host/locks/locks.h"
 #include "host/outcome.h"
 #include "host/store/store.h"
+#include "host/trace/interval.h"
 
 namespace iq {
 
@@ -34,6 +36,9 @@ struct Item {
   std::int64_t batch = 0;  // The transaction that recorded it; 0 when none of this worker did.
   bool repeat = false;     // The journal knew the command: the verdict is its first one.
   std::string plugin;      // "name/version".
+  std::chrono::steady_clock::time_point received_at{};
+  Interval ran{};        // The handler's last call.
+  Interval committed{};  // The commit of `batch`.
 };
 
 // Not thread-safe: one per worker.

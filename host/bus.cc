@@ -287,8 +287,9 @@ Handled Bus::Handle(const Command& command, Session& session) {
   const iq_outcome returned = Enter(
       NotedCall(slot_, PluginCall::kHandle, seat.plugin(), noted),
       [&] { return seat.type().handle(seat.handler(), &view, &context); }, &context.reason);
+  const auto ended = std::chrono::steady_clock::now();
   Metrics::OfThisProcess().ObserveHandler(MetricLabel(command), Metrics::Entry::kOne,
-                                          std::chrono::steady_clock::now() - began);
+                                          ended - began);
   Handled handled;
   if (auto failure = JudgeFailure(context)) {
     handled = std::move(*failure);
@@ -296,6 +297,7 @@ Handled Bus::Handle(const Command& command, Session& session) {
     handled.verdict = JudgeReturn(returned, context);
   }
   handled.wrote = session.writes() != writes_before;
+  handled.ran = {began, ended};
   return handled;
 }
 
@@ -332,8 +334,9 @@ std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* co
                                         static_cast<uint32_t>(commands.size()));
       },
       &reason);
+  const auto ended = std::chrono::steady_clock::now();
   Metrics::OfThisProcess().ObserveHandler(MetricLabel(*commands.front()), Metrics::Entry::kBatch,
-                                          std::chrono::steady_clock::now() - began);
+                                          ended - began);
   bool good = HundredOf(returned) == HundredOf(IQ_DONE);
   for (const iq_context& context : contexts) good = !JudgeFailure(context) && good;
   if (!good) return std::nullopt;
@@ -341,6 +344,7 @@ std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* co
   std::vector<Handled> handled(commands.size());
   for (std::size_t i = 0; i < commands.size(); ++i) {
     handled[i].verdict = JudgeReturn(outcomes[i], contexts[i]);
+    handled[i].ran = {began, ended};
     const Outcome outcome = handled[i].verdict.outcome;
     if (outcome != Outcome::kDone && outcome != Outcome::kRejected) return std::nullopt;
   }

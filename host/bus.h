@@ -19,6 +19,7 @@
 #include "host/schema.h"
 #include "host/services.h"
 #include "host/store/store.h"
+#include "host/trace/interval.h"
 
 namespace iq {
 
@@ -27,6 +28,7 @@ struct Handled {
   Verdict verdict;
   bool wrote = false;     // The transaction may hold changes of this command.
   bool conflict = false;  // Another transaction was in the way: worth another run at once.
+  Interval ran{};         // The handler, with its batch where it took one.
 };
 
 // A type's handler of one generation of its plugin, in one worker. Made and used on the worker's

@@ -27,6 +27,12 @@ std::uint32_t CountHeader(const Message& message, const char* name) {
   return static_cast<std::uint32_t>(std::min(*count, kCountMax));
 }
 
+// Null where there is none.
+const std::string* TraceparentIn(const Message& message) {
+  const auto header = message.headers.find(kTraceparentHeader);
+  return header == message.headers.end() ? nullptr : header->second.text();
+}
+
 struct RefusedAs {
   const char* code;
   std::string reason;
@@ -70,10 +76,8 @@ void ReadRest(Command& command, Delivery& delivery, const Config& config) {
   command.attempt = AttemptsBefore(message) + 1;
   command.attempts_max = config.retry.attempts;
   command.first_event_index = CountHeader(message, kEventIndexHeader);
-  const auto trace = message.headers.find(kTraceparentHeader);
-  if (trace != message.headers.end() && trace->second.text() != nullptr) {
-    command.traceparent = *trace->second.text();
-  }
+  if (const std::string* traceparent = TraceparentIn(message)) command.traceparent = *traceparent;
+  command.trace = TraceOf(message);
   command.delivery = std::move(delivery);
 }
 
@@ -136,6 +140,12 @@ bool IsTooOld(const Message& message, const JournalConfig& journal) {
   const auto oldest = std::chrono::system_clock::now() - journal.keep;
   const auto oldest_s = std::chrono::floor<std::chrono::seconds>(oldest.time_since_epoch()).count();
   return std::cmp_less(*message.timestamp_s, oldest_s);
+}
+
+TraceContext TraceOf(const Message& message) {
+  const std::string* traceparent = TraceparentIn(message);
+  if (traceparent == nullptr) return {};
+  return ParseTraceparent(*traceparent).value_or(TraceContext{});
 }
 
 std::uint32_t AttemptsBefore(const Message& message) {

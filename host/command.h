@@ -13,6 +13,7 @@
 #include "host/locks/locks.h"
 #include "host/outcome.h"
 #include "host/payload.h"
+#include "host/trace/trace_context.h"
 
 namespace iq {
 
@@ -38,7 +39,8 @@ struct Command {
   std::uint32_t attempt = 1;
   std::uint32_t attempts_max = 1;
   std::uint32_t first_event_index = 0;  // Above 0 for a command that was judged before.
-  std::string traceparent;
+  std::string traceparent;              // As it came: what the command sends out carries the same.
+  TraceContext trace;                   // What that says.
   // Set by the bus: the handler that it keeps until it is decided, and the keys of its plan.
   std::shared_ptr<Seat> seat;
   LockKeys keys;
@@ -74,6 +76,9 @@ Decoded DecodeEvent(Delivery delivery, const std::string& listener, const Config
 // The code of a command whose own timestamp is older than what the journal remembers.
 inline constexpr const char* kTooOld = "too_old";
 bool IsTooOld(const Message& message, const JournalConfig& journal);
+
+// What its traceparent says; empty where it has none that is valid.
+TraceContext TraceOf(const Message& message);
 
 // How often the message has been tried before this delivery.
 std::uint32_t AttemptsBefore(const Message& message);

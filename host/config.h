@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace iq {
@@ -93,6 +94,16 @@ struct AdminConfig {
   std::string listen = "127.0.0.1:9400";  // HOST:PORT, port 0 for any that is free; or kOff.
 };
 
+// Where spans go, and what they share (host/trace/environment.h).
+struct TracingConfig {
+  std::string host;  // Of the collector; empty: no spans are made.
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> resource;
+};
+
 struct LogConfig {
   enum class Level { kDebug, kInfo, kWarn, kError };
   enum class Format { kAuto, kText, kJson };
@@ -115,6 +126,8 @@ struct Config {
   LimitsConfig limits;
   AdminConfig admin;
   LogConfig log;
+  // Not in the file: what the environment of `iq run` says.
+  TracingConfig tracing;
 };
 
 // Reads `path` and expands ${NAME} and ${NAME:-default} from the environment. Throws UsageError

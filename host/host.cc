@@ -88,19 +88,14 @@ void Host::Start(const std::atomic<bool>& stop) {
   suspects.Prune();
   plugins_.Tend();  // What those deaths mean is seen before the first command.
   watchdog_.emplace(recorder_, config_.limits.deadline);
-  listener_workers_.emplace(WorkerSurroundings{config_, config_.consumers[0], plugins_,
-                                               *drivers_.broker, *drivers_.store, *drivers_.locks,
-                                               clock_, &recorder_});
+  OpenSpans();
+  listener_workers_.emplace(Surrounding(config_.consumers[0]));
   // Before the first command: its events are to find their queues.
   UntilAvailable(drivers_.broker->name(), stop, [this] { listener_workers_->Follow(); });
   reporter_.emplace(recorder_, plugins_);
   for (const ConsumerConfig& consumer : config_.consumers) {
     for (std::uint32_t i = 0; i < consumer.workers; ++i) {
-      threads_.emplace_back([this, &consumer] {
-        Worker({config_, consumer, plugins_, *drivers_.broker, *drivers_.store, *drivers_.locks,
-                clock_, &recorder_})
-            .Run(draining_);
-      });
+      threads_.emplace_back([this, &consumer] { Worker(Surrounding(consumer)).Run(draining_); });
     }
   }
   threads_.emplace_back(
@@ -122,6 +117,24 @@ void Host::Answer() {
                     AdminAnswers{[silence_max] { return LivenessFaults(silence_max); },
                                  [this] { return ReadinessFaults(phase_); },
                                  [this] { return scrape_->Text(phase_); }});
+}
+
+void Host::OpenSpans() {
+  if (config_.tracing.host.empty()) return;
+  const bool embedded = config_.broker.url.starts_with("sqlite:");
+  spans_.emplace(config_.tracing, embedded ? "sqlite" : "rabbitmq");
+}
+
+WorkerSurroundings Host::Surrounding(const ConsumerConfig& consumer) {
+  return {.config = config_,
+          .consumer = consumer,
+          .plugins = plugins_,
+          .broker = *drivers_.broker,
+          .store = *drivers_.store,
+          .locks = *drivers_.locks,
+          .clock = clock_,
+          .recorder = &recorder_,
+          .spans = spans_ ? &*spans_ : nullptr};
 }
 
 void Host::CheckMigrated(const std::atomic<bool>& stop) const {
@@ -151,6 +164,7 @@ void Host::Drain() {
   reporter_.reset();
   listener_workers_.reset();
   watchdog_.reset();
+  spans_.reset();
   endpoint_.reset();
 }
 

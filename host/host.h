@@ -21,6 +21,8 @@
 #include "host/plugin_report.h"
 #include "host/services.h"
 #include "host/store/store.h"
+#include "host/trace/span_exporter.h"
+#include "host/worker.h"
 
 namespace iq {
 
@@ -54,6 +56,8 @@ class Host {
   void Drain();
 
  private:
+  void OpenSpans();
+  WorkerSurroundings Surrounding(const ConsumerConfig& consumer);
   void Declare(const std::atomic<bool>& stop) const;
   void Answer();
   void CheckMigrated(const std::atomic<bool>& stop) const;
@@ -64,6 +68,7 @@ class Host {
   WallClock clock_;
   FlightRecorder recorder_;
   std::atomic<bool> draining_{false};
+  std::optional<SpanExporter> spans_;
   std::optional<CallWatchdog> watchdog_;
   std::optional<ListenerWorkers> listener_workers_;
   std::optional<PluginReporter> reporter_;

@@ -54,7 +54,7 @@ void ListenerWorkers::Start(const std::string& listener, const std::string& patt
   running.thread = std::thread([this, &running, listener] {
     Worker({surroundings_.config, running.consumer, surroundings_.plugins, surroundings_.broker,
             surroundings_.store, surroundings_.locks, surroundings_.clock, surroundings_.recorder,
-            listener})
+            listener, surroundings_.spans})
         .Run(running.stop);
   });
   log::Info(Described(listener, running));

@@ -63,7 +63,11 @@ Metrics::Metrics()
       pruned_(Count("iq_journal_pruned_rows_total", "Journal rows removed after journal.keep.")
                   .Add({})),
       crashes_(Count("iq_plugin_crashes_total",
-                     "Processes that died in a plugin, as this process found out.")) {}
+                     "Processes that died in a plugin, as this process found out.")),
+      spans_dropped_(Count("iq_spans_dropped_total",
+                           "Spans that did not get to their collector: it was away for too long, "
+                           "or refused them.")
+                         .Add({})) {}
 
 // Every command comes here: each thread keeps what it has looked up, which costs a microsecond.
 void Metrics::CountCommand(std::string_view type, std::string_view outcome) {
@@ -112,6 +116,10 @@ void Metrics::CountPruned(std::size_t rows) { pruned_.Increment(static_cast<doub
 
 void Metrics::CountPluginCrash(const std::string& plugin) {
   crashes_.Add({{"plugin", plugin}}).Increment();
+}
+
+void Metrics::CountSpansDropped(std::size_t spans) {
+  spans_dropped_.Increment(static_cast<double>(spans));
 }
 
 }  // namespace iq

@@ -46,6 +46,7 @@ class Metrics {
   void CountSwept(std::size_t events);
   void CountPruned(std::size_t rows);
   void CountPluginCrash(const std::string& plugin);
+  void CountSpansDropped(std::size_t spans);
 
   std::vector<prometheus::MetricFamily> Collect() const { return registry_.Collect(); }
 
@@ -73,6 +74,7 @@ class Metrics {
   prometheus::Counter& swept_events_;
   prometheus::Counter& pruned_;
   Counters& crashes_;
+  prometheus::Counter& spans_dropped_;
 };
 
 }  // namespace iq

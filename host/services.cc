@@ -200,6 +200,7 @@ const iq_core& CoreServices() { return kCore; }
 void DescribeContext(const iq_context& context, log::About* about) {
   about->id = context.command.id;
   about->type = context.command.type;
+  about->trace_id = context.command.trace.trace_id;
 }
 
 std::string Rfc3339Now() { return Rfc3339(system_clock::now()); }

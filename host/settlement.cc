@@ -17,23 +17,26 @@ constexpr auto kGapMax = 100ms;
 
 }  // namespace
 
-Settlement::Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience)
-    : consumer_(consumer), publisher_(publisher), patience_(patience) {}
+Settlement::Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience,
+                       SpanExporter* spans)
+    : consumer_(consumer), publisher_(publisher), patience_(patience), spans_(spans) {}
 
-void Settlement::Received(const Delivery& delivery) {
+Settlement::Clock::time_point Settlement::Received(const Delivery& delivery) {
   if (delivery.epoch != epoch_) {
     epoch_ = delivery.epoch;
     unsettled_.clear();
     completed_.clear();
   }
-  unsettled_.emplace(delivery.tag, Clock::now());
+  return unsettled_.emplace(delivery.tag, Clock::now()).first->second;
 }
 
 void Settlement::Settle(const Delivery& delivery, std::int64_t batch,
-                        std::vector<Outgoing> messages, Terms terms) {
+                        std::vector<Outgoing> messages, Terms terms,
+                        std::unique_ptr<CommandTrace> trace) {
   const PendingId id = ++last_id_;
   Pending& pending = pending_[id];
-  pending = {delivery.epoch, delivery.tag, batch, terms, {}, Clock::now()};
+  pending = {delivery.epoch, delivery.tag, batch, terms, {}, Clock::now(), std::move(trace)};
+  if (pending.trace && !messages.empty()) pending.trace->publish.began = pending.since;
   if (batch != 0) ++open_batches_[batch];
   for (Outgoing& out : messages) {
     const auto number =
@@ -71,7 +74,7 @@ bool Settlement::Collect(std::chrono::milliseconds wait, Acks acks) {
 
 void Settlement::Complete(PendingId id) {
   const auto found = pending_.find(id);
-  const Pending& pending = found->second;
+  Pending& pending = found->second;
   if (pending.batch != 0) {
     const auto batch = open_batches_.find(pending.batch);
     if (batch != open_batches_.end() && --batch->second == 0) open_batches_.erase(batch);
@@ -82,7 +85,15 @@ void Settlement::Complete(PendingId id) {
     completed_.insert(pending.tag);
     if (!pending.terms.recognisable) ack_is_urgent_ = true;
   }
+  if (pending.trace) ExportTrace(std::move(*pending.trace));
   pending_.erase(found);
+}
+
+void Settlement::ExportTrace(CommandTrace trace) {
+  const auto now = Clock::now();
+  trace.process.ended = now;
+  if (trace.publish.took_place()) trace.publish.ended = now;
+  spans_->Export(std::move(trace));
 }
 
 bool Settlement::LeaveToSweeper() {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -12,6 +13,8 @@
 
 #include "host/broker/broker.h"
 #include "host/outgoing.h"
+#include "host/trace/command_trace.h"
+#include "host/trace/span_exporter.h"
 
 namespace iq {
 
@@ -20,12 +23,14 @@ class Settlement {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Both must outlive this object. `patience` is how long a committed command's events may stay
+  // All must outlive this object. `patience` is how long a committed command's events may stay
   // unconfirmed before its delivery is acked all the same and they are left to the sweeper.
-  Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience);
+  // `spans`: where the traces go that Settle is given.
+  Settlement(Consumer& consumer, Publisher& publisher, std::chrono::milliseconds patience,
+             SpanExporter* spans = nullptr);
 
-  // A delivery was received: it holds back a multiple ack until it is settled.
-  void Received(const Delivery& delivery);
+  // A delivery was received: it holds back a multiple ack until it is settled. Returns the time.
+  Clock::time_point Received(const Delivery& delivery);
 
   struct Terms {
     bool sweepable = false;     // Its events may be left to the sweeper: its outcome is recorded.
@@ -33,9 +38,9 @@ class Settlement {
   };
 
   // Publishes `messages`, and acks the delivery when all are confirmed. `batch` is the transaction
-  // that recorded its outcome, 0 when none did.
+  // that recorded its outcome, 0 when none did. `trace`, if any, is complete but for its end.
   void Settle(const Delivery& delivery, std::int64_t batch, std::vector<Outgoing> messages,
-              Terms terms);
+              Terms terms, std::unique_ptr<CommandTrace> trace = nullptr);
 
   // Gives the delivery back to the queue.
   void Requeue(const Delivery& delivery);
@@ -71,10 +76,12 @@ class Settlement {
     Terms terms{};
     std::set<Publisher::Number> unconfirmed;
     Clock::time_point since;
+    std::unique_ptr<CommandTrace> trace;
   };
   using PendingId = std::uint64_t;
 
   void Complete(PendingId id);
+  void ExportTrace(CommandTrace trace);
   bool LeaveToSweeper();
   // Logs when a blockage begins and when it ends.
   void NoteBlocked(bool blocked);
@@ -85,6 +92,7 @@ class Settlement {
   Consumer& consumer_;
   Publisher& publisher_;
   std::chrono::milliseconds patience_;
+  SpanExporter* spans_;
   PendingId last_id_ = 0;
   std::map<PendingId, Pending> pending_;  // In order of settling, so the oldest is first.
   std::unordered_map<Publisher::Number, PendingId> by_number_;

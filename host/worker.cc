@@ -41,7 +41,13 @@ constexpr std::string_view kSkipped = "skipped";
 // An idle worker says that it lives this many times within events.sweep_after.
 constexpr int kProgressNotesPerSilence = 4;
 
-log::About About(const Item& item) { return {item.command->id, item.command->type, item.plugin}; }
+// No attribute of a span is longer.
+constexpr std::size_t kAttributeBytesMax = 1024;
+
+log::About About(const Item& item) {
+  const Command& command = *item.command;
+  return {command.id, command.type, item.plugin, command.trace.trace_id};
+}
 
 std::uint64_t CountWithoutId() {
   static std::atomic<std::uint64_t> count{0};
@@ -93,6 +99,7 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       consumer_config_(surroundings.consumer),
       listener_(surroundings.listener),
       recorder_(surroundings.recorder),
+      spans_(surroundings.spans),
       slot_(recorder_ == nullptr ? nullptr : recorder_->Claim()),
       suspects_(
           recorder_ == nullptr ? std::string() : recorder_->folder(),
@@ -106,7 +113,7 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       publisher_(surroundings.broker.OpenPublisher()),
       consumer_(surroundings.broker.Consume(
           surroundings.consumer.queue, static_cast<std::uint16_t>(surroundings.consumer.prefetch))),
-      settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience),
+      settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience, spans_),
       state_(surroundings.consumer.queue),
       journal_(*session_),
       batch_(bus_, *session_, journal_, *locks_, identity_, surroundings.store.takes_arrays(),
@@ -182,15 +189,17 @@ void Worker::Receive() {
 }
 
 void Worker::Take(Delivery delivery) {
-  settlement_.Received(delivery);
+  const auto received_at = settlement_.Received(delivery);
   Decoded decoded = listener_.empty() ? Decode(std::move(delivery), config_)
                                       : DecodeEvent(std::move(delivery), listener_, config_);
   if (auto* refusal = std::get_if<Refusal>(&decoded)) {
-    SettleRefused(std::move(*refusal));
+    SettleRefused(std::move(*refusal), received_at);
     return;
   }
   InHand taken;
   taken.item.command = std::move(std::get<std::unique_ptr<Command>>(decoded));
+  taken.item.received_at = received_at;
+  BeginTrace(taken.item.command->trace);
   Admit(taken);
   if (!taken.item.command->has_id) {
     Metrics::OfThisProcess().CountWithoutId();
@@ -466,7 +475,7 @@ void Worker::SettleVerdict(const InHand& decided) {
     std::vector<Outgoing> later;
     later.push_back(
         DelayedCopy(delivery.message, consumer_config_.queue, command.attempt, config_.retry));
-    settlement_.Settle(delivery, 0, std::move(later), {});
+    settlement_.Settle(delivery, 0, std::move(later), {}, Traced(item));
     return;
   }
   if (decided.suspicion) {
@@ -477,7 +486,8 @@ void Worker::SettleVerdict(const InHand& decided) {
   std::vector<Outgoing> answers = AnswersTo(delivery, item, verdict);
   settlement_.Settle(delivery, item.batch, std::move(answers),
                      {.sweepable = recorded && verdict.outcome == Outcome::kDone,
-                      .recognisable = recorded && command.has_id});
+                      .recognisable = recorded && command.has_id},
+                     Traced(item));
 }
 
 // What the journal or a lock decided says nothing of the plugin.
@@ -539,9 +549,12 @@ std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& it
   return answers;
 }
 
-void Worker::SettleRefused(Refusal refusal) {
+void Worker::SettleRefused(Refusal refusal, Clock::time_point received_at) {
   const Delivery& delivery = refusal.delivery;
-  log::Info(fmt::format("invalid ({})", refusal.code), {refusal.id, refusal.type, {}});
+  TraceContext context = TraceOf(delivery.message);
+  BeginTrace(context);
+  log::Info(fmt::format("invalid ({})", refusal.code),
+            {refusal.id, refusal.type, {}, context.trace_id});
   const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
   Metrics::OfThisProcess().CountCommand({}, OutcomeName(Outcome::kInvalid));
   Metrics::OfThisProcess().CountDeadLetter({}, refusal.code);
@@ -553,7 +566,51 @@ void Worker::SettleRefused(Refusal refusal) {
   if (AwaitsReply(delivery)) {
     answers.push_back(Reply(delivery, refusal.id, refusal.type, verdict));
   }
-  settlement_.Settle(delivery, 0, std::move(answers), {});
+  auto trace = Traced(context, delivery, verdict, received_at);
+  if (trace) {
+    trace->message_id = refusal.id.substr(0, kAttributeBytesMax);
+    trace->type = refusal.type.substr(0, kAttributeBytesMax);
+    trace->attempt = AttemptsBefore(delivery.message) + 1;
+  }
+  settlement_.Settle(delivery, 0, std::move(answers), {}, std::move(trace));
+}
+
+// What came without a trace begins one, where spans are wanted.
+void Worker::BeginTrace(TraceContext& trace) const {
+  if (spans_ != nullptr && trace.trace_id.empty()) trace = NewTrace();
+}
+
+std::unique_ptr<CommandTrace> Worker::Traced(const Item& item) const {
+  const Command& command = *item.command;
+  auto trace = Traced(command.trace, command.delivery, *item.verdict, item.received_at);
+  if (!trace) return nullptr;
+  if (command.has_id) trace->message_id = command.id;
+  trace->type = command.type.substr(0, kAttributeBytesMax);
+  trace->plugin = item.plugin;
+  trace->attempt = command.attempt;
+  trace->repeat = item.repeat;
+  trace->handle = item.ran;
+  trace->commit = item.committed;
+  return trace;
+}
+
+// Null unless somebody wants its spans.
+std::unique_ptr<CommandTrace> Worker::Traced(const TraceContext& context, const Delivery& delivery,
+                                             const Verdict& verdict,
+                                             Clock::time_point received_at) const {
+  if (spans_ == nullptr || !context.sampled) return nullptr;
+  auto trace = std::make_unique<CommandTrace>();
+  trace->context = context;
+  trace->queue = consumer_config_.queue;
+  trace->correlation_id = delivery.message.correlation_id;
+  trace->outcome = OutcomeName(verdict.outcome);
+  trace->code = verdict.code;
+  if (verdict.outcome == Outcome::kFailed) {
+    const std::string& error = verdict.reason.empty() ? verdict.code : verdict.reason;
+    trace->error = error.substr(0, kAttributeBytesMax);
+  }
+  trace->process.began = received_at;
+  return trace;
 }
 
 // An ack that is sent is not yet through, so suspicions are kept a little longer than that.

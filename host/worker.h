@@ -28,6 +28,8 @@
 #include "host/settlement.h"
 #include "host/store/store.h"
 #include "host/suspects.h"
+#include "host/trace/command_trace.h"
+#include "host/trace/span_exporter.h"
 #include "host/worker_state.h"
 
 namespace iq {
@@ -43,6 +45,7 @@ struct WorkerSurroundings {
   WallClock clock = std::chrono::system_clock::now;
   FlightRecorder* recorder = nullptr;  // Without it no crash is traced to its command.
   std::string listener{};              // Whose events are in the consumer's queue; empty: commands.
+  SpanExporter* spans = nullptr;       // Without it there are none.
 };
 
 class Worker {
@@ -91,12 +94,17 @@ class Worker {
   void SettleVerdict(const InHand& decided);
   static void NoteOutcome(const InHand& decided);
   static void CountOutcome(const Item& item);
-  void SettleRefused(Refusal refusal);
+  void SettleRefused(Refusal refusal, Clock::time_point received_at);
   bool AwaitsReply(const Delivery& delivery) const {
     return listener_.empty() && !delivery.message.reply_to.empty();
   }
   std::vector<Outgoing> AnswersTo(const Delivery& delivery, const Item& item,
                                   Verdict& verdict) const;
+
+  void BeginTrace(TraceContext& trace) const;
+  std::unique_ptr<CommandTrace> Traced(const Item& item) const;
+  std::unique_ptr<CommandTrace> Traced(const TraceContext& context, const Delivery& delivery,
+                                       const Verdict& verdict, Clock::time_point received_at) const;
 
   void TidySuspects();
 
@@ -112,6 +120,7 @@ class Worker {
   const ConsumerConfig& consumer_config_;
   const std::string listener_;
   FlightRecorder* const recorder_;
+  SpanExporter* const spans_;
   const std::shared_ptr<FlightSlot> slot_;
   Suspects suspects_;
   Bus bus_;

@@ -123,6 +123,7 @@ std::string TextRecord(Level level, std::string_view message, const About& about
   AppendTextField(record, "id", about.id);
   AppendTextField(record, "type", about.type);
   AppendTextField(record, "plugin", about.plugin);
+  AppendTextField(record, "trace", about.trace_id);
   return record;
 }
 
@@ -140,6 +141,7 @@ std::string JsonRecord(Level level, std::string_view message, const About& about
   AppendJsonField(record, "id", about.id);
   AppendJsonField(record, "type", about.type);
   AppendJsonField(record, "plugin", about.plugin);
+  AppendJsonField(record, "trace_id", about.trace_id);
   return record;
 }
 

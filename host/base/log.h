@@ -14,6 +14,7 @@ struct About {
   std::string_view id{};
   std::string_view type{};
   std::string_view plugin{};
+  std::string_view trace_id{};
 };
 
 // Call once, before the first thread starts. Until then records of kWarn and above appear as text.

@@ -28,9 +28,10 @@ class Servers {
   }
 
   // True for the first connection that finds it away.
-  bool Lost(const std::string& server, std::string_view reason) {
+  bool Lost(const std::string& server, Outage::Need need, std::string_view reason) {
     const std::lock_guard lock(mutex_);
     Server& state = servers_[server];
+    state.need = need;
     ++state.failing;
     if (state.away_since) return false;
     state.away_since = Clock::now();
@@ -60,6 +61,7 @@ class Servers {
     const std::lock_guard lock(mutex_);
     std::vector<ServerState> states;
     for (const auto& [name, server] : servers_) {
+      if (server.need == Outage::Need::kOptional) continue;
       const bool away = server.away_since.has_value();
       states.push_back({name, away, away ? server.reason : std::string(), server.outages});
     }
@@ -68,6 +70,7 @@ class Servers {
 
  private:
   struct Server {
+    Outage::Need need = Outage::Need::kRequired;
     int failing = 0;  // Connections.
     std::optional<Clock::time_point> away_since;
     std::string reason;
@@ -82,14 +85,15 @@ class Servers {
 
 std::vector<ServerState> ServerStates() { return Servers::OfThisProcess().States(); }
 
-Outage::Outage(std::string server) : server_(std::move(server)), random_(std::random_device{}()) {}
+Outage::Outage(std::string server, Need need)
+    : server_(std::move(server)), need_(need), random_(std::random_device{}()) {}
 
 Outage::~Outage() {
   if (ongoing()) Servers::OfThisProcess().GivenUp(server_);
 }
 
 void Outage::Failed(std::string_view reason) {
-  if (failures_ == 0 && Servers::OfThisProcess().Lost(server_, reason)) {
+  if (failures_ == 0 && Servers::OfThisProcess().Lost(server_, need_, reason)) {
     log::Warn(fmt::format("{} is unavailable: {}; reconnecting", server_, reason));
   }
   const auto pause =

@@ -11,7 +11,7 @@
 
 namespace iq {
 
-// What the connections of this process say of a server together.
+// What the connections of this process say together of a server that commands need.
 struct ServerState {
   std::string server;
   bool away = false;
@@ -29,9 +29,14 @@ class Outage {
  public:
   using Clock = std::chrono::steady_clock;
 
+  enum class Need {
+    kRequired,  // No command is carried out without the server.
+    kOptional,  // Its outage is logged, and is no part of ServerStates.
+  };
+
   // `server` names the server in the log, for instance "postgresql at 127.0.0.1:5432". It must not
   // contain a password.
-  explicit Outage(std::string server);
+  explicit Outage(std::string server, Need need = Need::kRequired);
   Outage(const Outage&) = delete;
   Outage& operator=(const Outage&) = delete;
   ~Outage();
@@ -50,6 +55,7 @@ class Outage {
 
  private:
   std::string server_;
+  Need need_;
   int failures_ = 0;
   Clock::time_point next_attempt_{};
   std::minstd_rand random_;

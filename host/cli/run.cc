@@ -7,10 +7,12 @@
 #include <atomic>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include "host/base/log.h"
 #include "host/cli/verbs.h"
 #include "host/host.h"
+#include "host/trace/environment.h"
 
 namespace iq::cli {
 namespace {
@@ -83,12 +85,13 @@ class Stopper {
   std::thread thread_;
 };
 
-int Run(const Config& config) {
+int Run(Config config) {
   RequireUrls(config);
+  config.tracing = TracingOfThisProcess();
   std::signal(SIGHUP, SIG_IGN);
   // Before anything that starts a thread: the signals are blocked in all of them.
   const Stopper stopper(config.limits.shutdown);
-  Host host(config);
+  Host host(std::move(config));
   host.Start(stopper.requested());
   while (!stopper.requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   host.Drain();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -20,8 +21,10 @@
 #include "host/cli/subscription.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
+#include "host/command.h"
 #include "host/payload.h"
 #include "host/signature.h"
+#include "host/trace/trace_context.h"
 
 namespace iq::cli {
 namespace {
@@ -41,18 +44,24 @@ struct SendOptions {
   std::uint64_t count = 1;
   std::string file;
   std::optional<std::string> exchange;
+  std::optional<std::string> traceparent;
   bool wait = false;
   std::uint32_t timeout_s = 60;
+};
+
+// What the commands of one call share.
+struct Envelope {
+  std::string exchange;
+  std::string key;          // Signs them; empty: they are not signed.
+  std::string traceparent;  // Empty: they belong to no trace.
 };
 
 // The commands of one call on their way.
 class Sending {
  public:
-  // Signs with `key` unless that is empty. Asks for replies where `outcomes` is there to show them.
-  Sending(Broker& broker, std::string exchange, std::string key, std::uint64_t total,
-          AwaitedOutcomes* outcomes)
-      : exchange_(std::move(exchange)),
-        key_(std::move(key)),
+  // Asks for replies where `outcomes` is there to show them.
+  Sending(Broker& broker, Envelope envelope, std::uint64_t total, AwaitedOutcomes* outcomes)
+      : envelope_(std::move(envelope)),
         outcomes_(outcomes),
         sender_(broker, kPatience),
         progress_("sent", total) {}
@@ -67,9 +76,14 @@ class Sending {
         static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(
                                        std::chrono::system_clock::now().time_since_epoch())
                                        .count());
-    if (!key_.empty()) message.headers[kSignatureHeader] = {SignatureOf(message, key_)};
+    if (!envelope_.key.empty()) {
+      message.headers[kSignatureHeader] = {SignatureOf(message, envelope_.key)};
+    }
+    if (!envelope_.traceparent.empty()) {
+      message.headers[kTraceparentHeader] = {envelope_.traceparent};
+    }
     if (outcomes_ != nullptr) outcomes_->Expect(message);
-    sender_.Send({exchange_, ""}, std::move(message));
+    sender_.Send({envelope_.exchange, ""}, std::move(message));
     ids_.push_back(id);
     if (outcomes_ == nullptr) {
       progress_.Show(sender_.confirmed());
@@ -100,7 +114,7 @@ class Sending {
     if (outcomes_ == nullptr) return;
     outcomes_->ShowAll(
         [this](Message message) {
-          sender_.Send({exchange_, ""}, std::move(message));
+          sender_.Send({envelope_.exchange, ""}, std::move(message));
           sender_.Flush();
         },
         [this] { sender_.Attend(); });
@@ -110,7 +124,8 @@ class Sending {
   void ReportSent(bool json) const {
     if (json) {
       for (const std::string& id : ids_) {
-        Print(RecordJson({{"id", id.empty() ? Cell() : Cell(id)}, {"exchange", exchange_}}));
+        Print(
+            RecordJson({{"id", id.empty() ? Cell() : Cell(id)}, {"exchange", envelope_.exchange}}));
       }
       return;
     }
@@ -118,14 +133,13 @@ class Sending {
         std::all_of(ids_.begin(), ids_.end(), [](const std::string& id) { return !id.empty(); });
     if (!all_named || ids_.size() > kIdsShownMax) {
       Print(fmt::format("sent {} message{} to exchange {}\n", ids_.size(),
-                        ids_.size() == 1 ? "" : "s", exchange_));
+                        ids_.size() == 1 ? "" : "s", envelope_.exchange));
       return;
     }
     for (const std::string& id : ids_) Print(OneLine(id) + '\n');
   }
 
-  std::string exchange_;
-  std::string key_;
+  Envelope envelope_;
   AwaitedOutcomes* outcomes_;
   ConfirmedSender sender_;
   Progress progress_;
@@ -163,11 +177,24 @@ void CheckOptions(const SendOptions& options) {
   if (lines && (options.id || options.count != 1)) {
     Refuse("--id and --count are for one command: put an \"id\" into each line instead");
   }
+  if (options.traceparent && !ParseTraceparent(*options.traceparent)) {
+    Refuse(
+        "--traceparent: not one of W3C Trace Context; write 00-TRACE-SPAN-FLAGS with 32, 16 and 2 "
+        "digits of lower-case hexadecimal, for instance "
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  }
   if (!options.id) return;
   if (options.id->empty()) Refuse("--id: empty; name one, or leave it to iq");
   if (NumberedId(*options.id, options.count, options.count).size() > kIdBytesMax) {
     Refuse(fmt::format("--id: longer than {} bytes, which AMQP does not carry", kIdBytesMax));
   }
+}
+
+// What --traceparent says, or the environment in which a traced program has started this one.
+std::string TraceparentFor(const SendOptions& options) {
+  if (options.traceparent) return *options.traceparent;
+  const char* const given = std::getenv("TRACEPARENT");  // NOLINT(concurrency-mt-unsafe)
+  return given != nullptr && ParseTraceparent(given) ? given : "";
 }
 
 // The body's own, or a new one.
@@ -294,7 +321,8 @@ int Send(const Config& config, const SendOptions& options, bool json) {
   CheckRoute(*broker, consumer, options.exchange);
   std::optional<AwaitedOutcomes> outcomes;
   if (options.wait) outcomes.emplace(*broker, std::chrono::seconds(options.timeout_s), json);
-  Sending sending(*broker, options.exchange.value_or(consumer.exchange), key,
+  Sending sending(*broker,
+                  {options.exchange.value_or(consumer.exchange), key, TraceparentFor(options)},
                   from_input  ? 0
                   : from_file ? lines.size()
                               : options.count,
@@ -330,6 +358,8 @@ void AddSend(CLI::App& app, Invocation& invocation) {
   verb->add_option("--file", options->file,
                    "Send the whole commands of this file, one a line; - is standard input");
   verb->add_option("--exchange", options->exchange, "Where to [the first consumer's exchange]");
+  verb->add_option("--traceparent", options->traceparent,
+                   "The trace that they belong to, by W3C Trace Context [$TRACEPARENT]");
   auto* wait =
       verb->add_flag("--wait", options->wait,
                      "Wait for each outcome and show it; exit status 1 unless all are done");

@@ -1,13 +1,9 @@
 // Signed commands, as the README defines the header.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
-#include <nlohmann/json.hpp>
 
 #include "tests/e2e/installation.h"
+#include "tests/e2e/signing.h"
 #include "tests/support/eventually.h"
 
 namespace iq::test {
@@ -16,17 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kIncome = R"({"type":"income","userId":2,"sum":1})";
-
-std::string Sign(const std::string& key, const std::string& id, const std::string& body) {
-  const std::string text = id + "\n" + body;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &length);
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 InstallationOptions Signed() {
   InstallationOptions options;

@@ -74,9 +74,10 @@ TEST(Log, ShowsOnlyWarningsAndErrorsAsTextBeforeItIsStarted) {
 }
 
 TEST(Log, TextLineHoldsUtcTimeLevelMessageAndCommand) {
-  EXPECT_THAT(TextOf("began", {.id = "7", .type = "income", .plugin = "money"}),
-              MatchesRegex("20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
-                           "\\.[0-9][0-9][0-9]Z info  began id=7 type=income plugin=money\n"));
+  EXPECT_THAT(
+      TextOf("began", {.id = "7", .type = "income", .plugin = "money", .trace_id = "4bf9"}),
+      MatchesRegex("20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
+                   "\\.[0-9][0-9][0-9]Z info  began id=7 type=income plugin=money trace=4bf9\n"));
 }
 
 TEST(Log, EmptyFieldsAreLeftOut) {
@@ -85,6 +86,7 @@ TEST(Log, EmptyFieldsAreLeftOut) {
   EXPECT_EQ(record.at("type"), "income");
   EXPECT_FALSE(record.contains("id"));
   EXPECT_FALSE(record.contains("plugin"));
+  EXPECT_FALSE(record.contains("trace_id"));
 }
 
 TEST(Log, RecordsBelowTheLevelAreLeftOut) {
@@ -119,7 +121,8 @@ TEST(Log, AFieldCannotPassForAnother) {
 }
 
 TEST(Log, JsonLineHoldsEveryField) {
-  const auto record = JsonOf("began", {.id = "7", .type = "income", .plugin = "money"});
+  const auto record =
+      JsonOf("began", {.id = "7", .type = "income", .plugin = "money", .trace_id = "4bf9"});
   EXPECT_THAT(record.at("time").get<std::string>(), MatchesRegex("20..-..-..T..:..:..\\....Z"));
   EXPECT_EQ(record.at("level"), "info");
   EXPECT_EQ(record.at("pid"), getpid());
@@ -127,6 +130,7 @@ TEST(Log, JsonLineHoldsEveryField) {
   EXPECT_EQ(record.at("id"), "7");
   EXPECT_EQ(record.at("type"), "income");
   EXPECT_EQ(record.at("plugin"), "money");
+  EXPECT_EQ(record.at("trace_id"), "4bf9");
 }
 
 TEST(Log, JsonEscapesQuotesAndControlsAndReplacesInvalidUtf8) {
