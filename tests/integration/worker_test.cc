@@ -33,7 +33,8 @@ class ScriptedLocks final : public Locks {
     return taken;
   }
   bool Renew() override { return true; }
-  void Release() override {}
+  void StartRelease() override {}
+  void FinishRelease() override {}
   Clock::time_point expires_at() const override { return Clock::time_point::max(); }
   std::chrono::milliseconds UntilNextAttempt() const override { return 0ms; }
 
