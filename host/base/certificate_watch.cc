@@ -95,16 +95,16 @@ std::string Fault(X509_STORE_CTX* verification, const CertificateKeys& keys) {
   if (certificate == nullptr) {
     return fmt::format("its certificate is refused: {}; give the server another one", words);
   }
+  if (IsOfAuthority(error)) {
+    return fmt::format(
+        "its certificate goes back to {}, whom nothing here trusts ({}); set {} in {} to the file "
+        "of that authority",
+        Text(X509_get_issuer_name(certificate)), words, keys.authorities, keys.url);
+  }
   const std::string whose = X509_STORE_CTX_get_error_depth(verification) == 0
                                 ? "its certificate"
                                 : fmt::format("the certificate of its authority {}",
                                               Text(X509_get_subject_name(certificate)));
-  if (IsOfAuthority(error)) {
-    return fmt::format(
-        "{} is issued by {}, whom nothing here trusts ({}); set {} in {} to the file of that "
-        "authority",
-        whose, Text(X509_get_issuer_name(certificate)), words, keys.authorities, keys.url);
-  }
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return fmt::format("{} has expired on {}; give the server a new one", whose,

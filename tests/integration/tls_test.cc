@@ -194,6 +194,8 @@ class TlsHost : public Tls {
     const CliResult migrated = Iq({"migrate"});
     ASSERT_EQ(migrated.status, 0) << migrated.err;
     host_ = StartIq({"run"}, Variables(), Path(Name()));
+    ASSERT_TRUE(Eventually(kPatience, [] { return CountLines(Log(), {"is ready"}) == 1; }))
+        << Log();
   }
 
   void TearDown() override {
@@ -238,7 +240,9 @@ TEST_F(TlsHost, OutlivesABadCertificateAndSaysSoOnce) {
   const std::string server_log = servers().directory() + "/rabbitmq.log";
   servers().Show(certificates().expired);
   servers().Rabbitmqctl({"close_all_connections", "a test"});
-  const auto refusals = [&] { return CountLines(test::ReadFile(server_log), {"CLIENT ALERT"}); };
+  const auto refusals = [&] {
+    return CountLines(test::ReadFile(server_log), {"TLS server:", "ALERT: Fatal"});
+  };
   const auto before = refusals();
   EXPECT_TRUE(Eventually(kPatience, [&] { return refusals() >= before + 3; })) << Log();
   servers().Show(certificates().good);
@@ -287,16 +291,17 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadCertificate,
     ::testing::Values(
         Bad{"OfAnUnknownAuthority", &Certificates::untrusted,
-            "its certificate is issued by CN=stranger, whom nothing here trusts (unable to get "
+            "its certificate goes back to CN=stranger, whom nothing here trusts (unable to get "
             "local issuer certificate); set cacertfile in broker.url",
-            "its certificate is issued by CN=stranger, whom nothing here trusts (unable to get "
+            "its certificate goes back to CN=stranger, whom nothing here trusts (unable to get "
             "local issuer certificate); set sslrootcert in store.url"},
         Bad{"Expired", &Certificates::expired, "its certificate has expired on 20",
             "its certificate has expired on 20"},
         Bad{"OfAnotherHost", &Certificates::misnamed,
             "its certificate is for DNS:db.example and not for 127.0.0.1",
-            "certificate for \"db.example\" does not match host name \"127.0.0.1\""}),
-    [](const auto& info) { return std::string(info.param.name); });
+            "does not match host name \"127.0.0.1\"; write the host in store.url as the "
+            "certificate has"}),
+    [](const auto& bad) { return std::string(bad.param.name); });
 
 TEST_F(Tls, IsUnverifiedOnlyWhereTheUrlSaysSo) {
   servers().Show(certificates().untrusted);
@@ -304,6 +309,15 @@ TEST_F(Tls, IsUnverifiedOnlyWhereTheUrlSaysSo) {
   EXPECT_THAT(BrokerSays(BrokerUrl("verify=verify_peer&" + Trusting())), HasSubstr("stranger"));
   EXPECT_THAT(BrokerSays(BrokerUrl(Trusting())), HasSubstr("stranger"));
   EXPECT_THAT(BrokerSays(BrokerUrl("")), HasSubstr("stranger"));
+}
+
+// A server that sends its authority along is not trusted for it.
+TEST_F(Tls, TrustsNoAuthorityButThoseOfTheFile) {
+  servers().Show(certificates().good);
+  EXPECT_EQ(BrokerSays(BrokerUrl(Trusting())), "");
+  EXPECT_THAT(BrokerSays(BrokerUrl("cacertfile=" + certificates().stranger.file())),
+              HasSubstr("goes back to CN=authority, whom nothing here trusts"));
+  EXPECT_EQ(StoreSays(StoreUrl()), "");
 }
 
 TEST_F(Tls, TrustsTheSystemsAuthoritiesWhereTheUrlNamesNone) {
