@@ -33,7 +33,7 @@ bool UntilAvailable(const std::string& server, const std::atomic<bool>& stop, At
       outage.Ended();
       return true;
     } catch (const Unavailable& error) {
-      outage.Failed(error.what());
+      outage.Failed(error.what(), error.mend());
     }
     std::this_thread::sleep_for(outage.UntilNextAttempt());
   }

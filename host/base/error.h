@@ -17,7 +17,18 @@ class UsageError : public std::runtime_error {
 // nothing about the command at hand: wait, reconnect, go on. what() names the server.
 class Unavailable : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  enum class Mend {
+    kUsual,  // Start the server, or correct its URL.
+    kSaid,   // what() ends with it.
+  };
+
+  explicit Unavailable(const std::string& what, Mend mend = Mend::kUsual)
+      : std::runtime_error(what), mend_(mend) {}
+
+  Mend mend() const { return mend_; }
+
+ private:
+  Mend mend_;
 };
 
 }  // namespace iq

@@ -36,7 +36,18 @@ class Servers {
     if (state.away_since) return false;
     state.away_since = Clock::now();
     state.reason = reason;
+    state.mend_said = false;
     ++state.outages;
+    return true;
+  }
+
+  // True for the first connection that finds out, in an outage, what has to be mended.
+  bool Explained(const std::string& server, std::string_view reason) {
+    const std::lock_guard lock(mutex_);
+    Server& state = servers_[server];
+    if (!state.away_since || state.mend_said) return false;
+    state.reason = reason;
+    state.mend_said = true;
     return true;
   }
 
@@ -74,6 +85,7 @@ class Servers {
     int failing = 0;  // Connections.
     std::optional<Clock::time_point> away_since;
     std::string reason;
+    bool mend_said = false;  // In `reason`.
     std::uint64_t outages = 0;
   };
 
@@ -92,8 +104,11 @@ Outage::~Outage() {
   if (ongoing()) Servers::OfThisProcess().GivenUp(server_);
 }
 
-void Outage::Failed(std::string_view reason) {
-  if (failures_ == 0 && Servers::OfThisProcess().Lost(server_, need_, reason)) {
+void Outage::Failed(std::string_view reason, Unavailable::Mend mend) {
+  Servers& servers = Servers::OfThisProcess();
+  const bool begins = failures_ == 0 && servers.Lost(server_, need_, reason);
+  const bool explained = mend == Unavailable::Mend::kSaid && servers.Explained(server_, reason);
+  if (begins || explained) {
     log::Warn(fmt::format("{} is unavailable: {}; reconnecting", server_, reason));
   }
   const auto pause =

@@ -1,5 +1,6 @@
-// One server's outage: a log line when it begins, one when it ends, and a jittered pause between
-// the attempts of each connection to reconnect.
+// One server's outage: a log line when it begins, one when it ends, one in between where it turns
+// out that a person must mend something, and a jittered pause between the attempts of each
+// connection to reconnect.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "host/base/error.h"
 
 namespace iq {
 
@@ -41,9 +44,10 @@ class Outage {
   Outage& operator=(const Outage&) = delete;
   ~Outage();
 
-  // An attempt failed. Logs `reason` unless the outage is already known, and puts the next attempt
-  // off by 50 ms at first, doubling up to 2 s, each drawn between half and the whole of that.
-  void Failed(std::string_view reason);
+  // An attempt failed. Logs `reason` unless the outage is already known, or known with a reason
+  // that says its mend where this one does, and puts the next attempt off by 50 ms at first,
+  // doubling up to 2 s, each drawn between half and the whole of that.
+  void Failed(std::string_view reason, Unavailable::Mend mend = Unavailable::Mend::kUsual);
 
   // An attempt succeeded. Logs the outage's length if there was one that nobody has seen to end.
   void Ended();

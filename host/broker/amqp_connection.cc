@@ -1,12 +1,10 @@
 #include "host/broker/amqp_connection.h"
 
-#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #include <fmt/format.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -57,10 +55,19 @@ bool IsMethod(const amqp_frame_t& frame, amqp_method_number_t id) {
   return frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == id;
 }
 
+// What a port for TLS makes of a login: it closes the connection, after a few bytes of its own
+// protocol that librabbitmq cannot read.
+bool IsNoAmqp(const amqp_rpc_reply_t& reply) {
+  return reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+         (reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
+          reply.library_error == AMQP_STATUS_SOCKET_ERROR ||
+          reply.library_error == AMQP_STATUS_BAD_AMQP_DATA);
+}
+
 }  // namespace
 
-AmqpClosed::AmqpClosed(const std::string& server, const std::string& reason, int code)
-    : Unavailable(fmt::format("{}: {}", server, reason)), reason_(reason), code_(code) {}
+AmqpClosed::AmqpClosed(const std::string& server, const std::string& reason, int code, Mend mend)
+    : Unavailable(fmt::format("{}: {}", server, reason), mend), reason_(reason), code_(code) {}
 
 bool AmqpClosed::refusal() const {
   return code_ != 0 && code_ != AMQP_CONNECTION_FORCED && code_ != AMQP_INTERNAL_ERROR;
@@ -89,30 +96,23 @@ AmqpConnection::~AmqpConnection() {
   amqp_connection_close(state(), AMQP_REPLY_SUCCESS);
 }
 
-amqp_socket_t* AmqpConnection::NewTlsSocket(const AmqpUrl& url) {
-  amqp_socket_t* const socket = amqp_ssl_socket_new(state());
-  if (socket == nullptr) return nullptr;
-  amqp_ssl_socket_set_verify_peer(socket, 1);
-  amqp_ssl_socket_set_verify_hostname(socket, 1);
-  amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
-  if (url.ca_file.empty()) {
-    SSL_CTX_set_default_verify_paths(static_cast<SSL_CTX*>(amqp_ssl_socket_get_context(socket)));
-  } else if (amqp_ssl_socket_set_cacert(socket, url.ca_file.c_str()) != AMQP_STATUS_OK) {
-    Lost(fmt::format("cannot read the certificate authorities in {}", url.ca_file));
+amqp_socket_t* AmqpConnection::NewSocket() {
+  try {
+    return tls_ ? tls_->NewSocket(state()) : amqp_tcp_socket_new(state());
+  } catch (const TlsFileFault& fault) {
+    Lost(fault.what(), Unavailable::Mend::kSaid);
   }
-  if (!url.cert_file.empty() && amqp_ssl_socket_set_key(socket, url.cert_file.c_str(),
-                                                        url.key_file.c_str()) != AMQP_STATUS_OK) {
-    Lost(
-        fmt::format("cannot read the certificate {} with the key {}", url.cert_file, url.key_file));
-  }
-  return socket;
 }
 
 void AmqpConnection::OpenSocket(const AmqpUrl& url) {
-  amqp_socket_t* const socket = url.tls ? NewTlsSocket(url) : amqp_tcp_socket_new(state());
+  if (url.tls) tls_.emplace(url);
+  amqp_socket_t* const socket = NewSocket();
   if (socket == nullptr) Lost("out of memory");
   const int status = amqp_socket_open_noblock(socket, url.host.c_str(), url.port, &kConnectTimeout);
   if (status == AMQP_STATUS_SOCKET_ERROR) Lost("cannot connect: refused or unreachable");
+  if (const auto fault = tls_ ? tls_->Fault(status) : std::nullopt) {
+    Lost(*fault, Unavailable::Mend::kSaid);
+  }
   if (status != AMQP_STATUS_OK) {
     Lost(fmt::format("cannot connect: {}", amqp_error_string2(status)));
   }
@@ -134,6 +134,10 @@ void AmqpConnection::Login(const AmqpUrl& url, const std::string& connection_nam
       amqp_login_with_properties(state(), url.vhost.c_str(), AMQP_DEFAULT_MAX_CHANNELS,
                                  AMQP_DEFAULT_FRAME_SIZE, kHeartbeatSeconds, &table.table(),
                                  AMQP_SASL_METHOD_PLAIN, url.user.c_str(), url.password.c_str());
+  if (!url.tls && IsNoAmqp(reply)) {
+    Lost(fmt::format("no AMQP in its answer ({}); a port for TLS needs amqps:// in broker.url",
+                     amqp_error_string2(reply.library_error)));
+  }
   CheckReply(reply);
 }
 
@@ -143,7 +147,7 @@ std::optional<amqp_frame_t> AmqpConnection::NextFrame(Clock::time_point deadline
     amqp_frame_t frame{};
     const int status = amqp_simple_wait_frame_noblock(state(), &frame, &wait);
     if (status == AMQP_STATUS_TIMEOUT) return std::nullopt;
-    if (status != AMQP_STATUS_OK) Lost(amqp_error_string2(status));
+    if (status != AMQP_STATUS_OK) Lost(AmqpStatusText(status));
     if (!Handle(frame)) return frame;
   }
 }
@@ -168,7 +172,7 @@ void AmqpConnection::Check(int status) {
     throw AmqpClosed(server_, fmt::format("cannot be sent: {}", amqp_error_string2(status)),
                      AMQP_SYNTAX_ERROR);
   }
-  Lost(amqp_error_string2(status));
+  Lost(AmqpStatusText(status));
 }
 
 void AmqpConnection::CheckReply(const amqp_rpc_reply_t& reply) {
@@ -204,9 +208,9 @@ void AmqpConnection::ClosedByBroker(const amqp_method_t& method) {
   throw AmqpClosed(server_, reason, code);
 }
 
-void AmqpConnection::Lost(std::string_view reason) {
+void AmqpConnection::Lost(std::string_view reason, Unavailable::Mend mend) {
   up_ = false;
-  throw AmqpClosed(server_, std::string(reason), 0);
+  throw AmqpClosed(server_, std::string(reason), 0, mend);
 }
 
 AmqpConnection::SendRoom AmqpConnection::send_room() const {

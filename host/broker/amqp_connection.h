@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "host/base/error.h"
+#include "host/broker/amqp_tls.h"
 #include "host/broker/amqp_url.h"
 
 namespace iq {
@@ -19,7 +20,8 @@ namespace iq {
 // The connection or its channel is gone. what() names the server, reason() does not.
 class AmqpClosed : public Unavailable {
  public:
-  AmqpClosed(const std::string& server, const std::string& reason, int code);
+  AmqpClosed(const std::string& server, const std::string& reason, int code,
+             Mend mend = Mend::kUsual);
 
   const std::string& reason() const { return reason_; }
 
@@ -68,7 +70,8 @@ class AmqpConnection {
   void CheckReply() { CheckReply(amqp_get_rpc_reply(state())); }
   void CheckReply(const amqp_rpc_reply_t& reply);
   // For an answer that did not come, or makes no sense.
-  [[noreturn]] void Lost(std::string_view reason);
+  [[noreturn]] void Lost(std::string_view reason,
+                         Unavailable::Mend mend = Unavailable::Mend::kUsual);
 
   // Bytes that can be written now without waiting for the broker to read, as the kernel counts
   // them; and whether nothing at all awaits being read by the other side.
@@ -87,14 +90,15 @@ class AmqpConnection {
   };
   using State = std::unique_ptr<amqp_connection_state_t_, Destroy>;
 
+  amqp_socket_t* NewSocket();
   void OpenSocket(const AmqpUrl& url);
-  amqp_socket_t* NewTlsSocket(const AmqpUrl& url);
   void Login(const AmqpUrl& url, const std::string& connection_name);
   // Whether the frame was about the connection as a whole.
   bool Handle(const amqp_frame_t& frame);
   [[noreturn]] void ClosedByBroker(const amqp_method_t& method);
 
   std::string server_;
+  std::optional<AmqpTls> tls_;  // Empty for amqp://.
   State state_;
   bool up_ = false;  // Logged in, and not closed since.
   bool blocked_ = false;

@@ -79,17 +79,32 @@ void ReadUser(std::string_view text, AmqpUrl& url) {
   url.user = Decoded(text, "user");
 }
 
-void ReadOption(std::string_view text, AmqpUrl& url) {
-  const auto value = CutAt(text, '=').value_or(std::string_view{});
-  std::string* file = nullptr;
-  if (text == "cacertfile") file = &url.ca_file;
-  if (text == "certfile") file = &url.cert_file;
-  if (text == "keyfile") file = &url.key_file;
-  if (file == nullptr) {
-    Refuse(fmt::format("has the option '{}'; known are cacertfile, certfile and keyfile", text));
+void ReadVerify(std::string_view value, AmqpUrl& url) {
+  url.verify = value == "verify_peer";
+  if (!url.verify && value != "verify_none") {
+    Refuse("has a verify that is neither verify_peer, the default, nor verify_none");
   }
-  *file = Decoded(value, "options");
-  if (file->empty()) Refuse(fmt::format("has an empty option '{}'", text));
+}
+
+void ReadOption(std::string_view text, AmqpUrl& url) {
+  const auto encoded = CutAt(text, '=').value_or(std::string_view{});
+  if (text == "verify") {
+    ReadVerify(encoded, url);
+    return;
+  }
+  std::string* value = nullptr;
+  if (text == "cacertfile") value = &url.ca_file;
+  if (text == "certfile") value = &url.cert_file;
+  if (text == "keyfile") value = &url.key_file;
+  if (text == "server_name_indication") value = &url.server_name;
+  if (value == nullptr) {
+    Refuse(
+        fmt::format("has the option '{}'; known are cacertfile, certfile, keyfile, verify and "
+                    "server_name_indication",
+                    text));
+  }
+  *value = Decoded(encoded, "options");
+  if (value->empty()) Refuse(fmt::format("has an empty option '{}'", text));
 }
 
 void ReadOptions(std::string_view text, AmqpUrl& url) {
@@ -101,6 +116,10 @@ void ReadOptions(std::string_view text, AmqpUrl& url) {
   }
   if (url.cert_file.empty() != url.key_file.empty()) {
     Refuse("has only one of certfile and keyfile; both are needed");
+  }
+  // Other clients then do not look at the host's name, which is for verify to say.
+  if (url.server_name == "disable") {
+    Refuse("has server_name_indication=disable; leave it out, and the URL's own host is verified");
   }
 }
 

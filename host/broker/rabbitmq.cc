@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/base/error.h"
+#include "host/base/log.h"
 #include "host/base/uuid.h"
 #include "host/broker/amqp_endpoint.h"
 #include "host/broker/amqp_url.h"
@@ -78,7 +79,13 @@ class RabbitBroker : public Broker {
 
 std::unique_ptr<Broker> OpenRabbitBroker(const std::string& url,
                                          const std::string& connection_name) {
-  return std::make_unique<RabbitBroker>(ParseAmqpUrl(url), connection_name);
+  AmqpUrl parsed = ParseAmqpUrl(url);
+  if (!parsed.verify) {
+    log::Warn(fmt::format(
+        "{} may be anybody: broker.url has verify=verify_none, so its certificate is not verified",
+        ServerName(parsed)));
+  }
+  return std::make_unique<RabbitBroker>(std::move(parsed), connection_name);
 }
 
 }  // namespace iq

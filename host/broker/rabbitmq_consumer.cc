@@ -37,7 +37,7 @@ void RabbitConsumer::TryOpen() {
   try {
     Open();
   } catch (const AmqpClosed& closed) {
-    outage_.Failed(closed.reason());
+    outage_.Failed(closed.reason(), closed.mend());
   } catch (const TopologyMismatch& mismatch) {
     outage_.Failed(mismatch.what());
   }

@@ -53,7 +53,7 @@ bool RabbitPublisher::EnsureOpen() {
     opened_ = Clock::now();
     return true;
   } catch (const AmqpClosed& closed) {
-    outage_.Failed(closed.reason());
+    outage_.Failed(closed.reason(), closed.mend());
   } catch (const TopologyMismatch& mismatch) {
     outage_.Failed(mismatch.what());
   }

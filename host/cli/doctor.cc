@@ -29,6 +29,10 @@ constexpr const char* kStartServer = "start the server, or correct its URL";
 constexpr const char* kStartRun = "start `iq run`";
 constexpr const char* kDeclare = "start `iq run`, which declares it";
 
+std::string MendOf(const Unavailable& error) {
+  return error.mend() == Unavailable::Mend::kSaid ? "" : kStartServer;
+}
+
 // What was found, in order.
 class Findings {
  public:
@@ -109,7 +113,7 @@ void CheckStore(const Config& config, const std::filesystem::path& folder, Findi
     CheckDurability(facts, findings);
     CheckSchema(*session, *store, folder, findings);
   } catch (const Unavailable& error) {
-    findings.Fail("store", error.what(), kStartServer);
+    findings.Fail("store", error.what(), MendOf(error));
   } catch (const StoreError& error) {
     findings.Fail("store", fmt::format("{}: {}", store->name(), error.what()),
                   "grant the user of store.url what it needs");
@@ -220,7 +224,7 @@ void CheckBroker(const Config& config, Findings& findings) {
     CheckDead(*broker, config.dead_letter.queue, findings);
     CheckPublishing(*broker, findings);
   } catch (const Unavailable& error) {
-    findings.Fail("broker", error.what(), kStartServer);
+    findings.Fail("broker", error.what(), MendOf(error));
   }
 }
 
@@ -238,7 +242,7 @@ void CheckLocks(const LocksConfig& config, Findings& findings) {
                     "look at the server");
     }
   } catch (const Unavailable& error) {
-    findings.Fail("locks", error.what(), kStartServer);
+    findings.Fail("locks", error.what(), MendOf(error));
   }
 }
 

@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "host/store/postgres_certificate.h"
+
 namespace iq {
 namespace {
 
@@ -110,12 +112,19 @@ PostgresConnection::PostgresConnection(const std::string& url, milliseconds stat
       statement_max_(std::clamp(statement_max, milliseconds{1}, kLimitMax)),
       silence_max_(statement_max_ + kGrace) {
   PGconn* const connection = connection_.get();
-  if (PQstatus(connection) != CONNECTION_OK) throw ConnectionLost(LastError());
+  if (PQstatus(connection) != CONNECTION_OK) ThrowRefused();
   PQsetNoticeReceiver(connection, DropNotice, nullptr);
   if (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1) {
     throw ConnectionLost(LastError());
   }
   Set(SessionSettings(statement_max_));
+}
+
+void PostgresConnection::ThrowRefused() const {
+  const std::string reason = LastError();
+  const std::string fault = PostgresCertificateFault(connection_.get(), reason);
+  if (fault.empty()) throw ConnectionLost(reason);
+  throw ConnectionLost(fmt::format("{}; {}", reason, fault), Unavailable::Mend::kSaid);
 }
 
 std::string PostgresConnection::LastError() const {

@@ -11,6 +11,7 @@
 
 #include <libpq-fe.h>
 
+#include "host/base/error.h"
 #include "host/store/parameters.h"
 #include "host/store/result.h"
 
@@ -19,7 +20,14 @@ namespace iq {
 // The connection is of no more use. what() is the reason in one line, without a password.
 class ConnectionLost : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ConnectionLost(const std::string& what,
+                          Unavailable::Mend mend = Unavailable::Mend::kUsual)
+      : std::runtime_error(what), mend_(mend) {}
+
+  Unavailable::Mend mend() const { return mend_; }
+
+ private:
+  Unavailable::Mend mend_;
 };
 
 // Not thread-safe. After ConnectionLost only the destructor may be called.
@@ -72,6 +80,7 @@ class PostgresConnection {
     void operator()(PGconn* connection) const noexcept { PQfinish(connection); }
   };
 
+  [[noreturn]] void ThrowRefused() const;
   std::string LastError() const;
   void CheckQueued(int queued) const;
   void AwaitResult();

@@ -69,8 +69,8 @@ auto PostgresSession::OnConnection(Work work) {
   try {
     return work();
   } catch (const ConnectionLost& lost) {
-    if (connection_ && connection_->cancelled()) FailAtDeadline(lost.what());
-    Lose(lost.what());
+    if (connection_ && connection_->cancelled()) FailAtDeadline(lost);
+    Lose(lost);
   }
 }
 
@@ -149,7 +149,7 @@ void PostgresSession::Commit() {
   if (phase_ == Phase::kFailed) RollBackAndThrow(*failure_);
   if (phase_ == Phase::kLost) {
     phase_ = Phase::kIdle;
-    throw Unavailable(fmt::format("{} is unavailable: {}", name_, outage_reason_));
+    ThrowUnavailable();
   }
   try {
     if (connection_->SeenClosed()) throw ConnectionLost(kClosed);
@@ -158,8 +158,8 @@ void PostgresSession::Commit() {
     Drain();
   } catch (const ConnectionLost& lost) {
     phase_ = Phase::kIdle;
-    if (!committed_) Lose(lost.what());
-    Disconnect(lost.what());  // The server had said COMMIT before it went away.
+    if (!committed_) Lose(lost);
+    Disconnect(lost);  // The server had said COMMIT before it went away.
   }
   commit_unknown_ = false;
   FinishCommit();
@@ -205,7 +205,7 @@ void PostgresSession::Rollback() noexcept {
   } catch (const std::exception& error) {
     // Without the connection there is no transaction either: the server rolls it back.
     failure_.reset();
-    Disconnect(error.what());
+    Disconnect(ConnectionLost(error.what()));
   }
 }
 
@@ -265,17 +265,17 @@ void PostgresSession::RequireUsable() {
     case Phase::kFailed:
       throw StoreError(*failure_);
     case Phase::kLost:
-      throw Unavailable(fmt::format("{} is unavailable: {}", name_, outage_reason_));
+      ThrowUnavailable();
   }
 }
 
 void PostgresSession::RequireConnection() {
   if (connection_) {
-    if (connection_->SeenClosed()) Lose(kClosed);
+    if (connection_->SeenClosed()) Lose(ConnectionLost(kClosed));
     return;
   }
   if (outage_.UntilNextAttempt() > std::chrono::milliseconds{0}) {
-    throw Unavailable(fmt::format("{} is unavailable: {}", name_, outage_reason_));
+    ThrowUnavailable();
   }
   OnConnection([this] { connection_.emplace(url_, statement_max_); });
   connection_->SetDeadline(deadline_);
@@ -402,26 +402,31 @@ void PostgresSession::Fail(StoreError failure) {
 
 // The server did not end the statement in time, nor when it was asked to. That is the statement's
 // failure, or a command with such a one would come again and again without being counted.
-void PostgresSession::FailAtDeadline(const std::string& reason) {
-  Disconnect(reason);
+void PostgresSession::FailAtDeadline(const ConnectionLost& lost) {
+  Disconnect(lost);
   Fail({StoreError::Kind::kDeadline, "57014", "",
         "its time was up, and the server did not answer to a cancel either"});
 }
 
-void PostgresSession::Lose(const std::string& reason) {
+void PostgresSession::Lose(const ConnectionLost& lost) {
   if (phase_ != Phase::kIdle) phase_ = Phase::kLost;
   const bool commit_unknown = std::exchange(commit_unknown_, false);
-  Disconnect(reason);
+  Disconnect(lost);
   if (commit_unknown) {
-    throw CommitUnknown(fmt::format("{} did not answer to COMMIT: {}", name_, reason));
+    throw CommitUnknown(fmt::format("{} did not answer to COMMIT: {}", name_, lost.what()));
   }
-  throw Unavailable(fmt::format("{} is unavailable: {}", name_, reason));
+  ThrowUnavailable();
 }
 
-void PostgresSession::Disconnect(const std::string& reason) {
+void PostgresSession::ThrowUnavailable() const {
+  throw Unavailable(fmt::format("{} is unavailable: {}", name_, outage_cause_.what()),
+                    outage_cause_.mend());
+}
+
+void PostgresSession::Disconnect(const ConnectionLost& lost) {
   DropConnection();
-  outage_reason_ = reason;
-  outage_.Failed(reason);
+  outage_cause_ = lost;
+  outage_.Failed(lost.what(), lost.mend());
 }
 
 void PostgresSession::DropConnection() {

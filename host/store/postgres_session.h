@@ -85,16 +85,17 @@ class PostgresSession final : public Session {
   [[noreturn]] void RollBackAndThrow(StoreError failure);
   void ThrowFailure();
   [[noreturn]] void Fail(StoreError failure);
-  [[noreturn]] void FailAtDeadline(const std::string& reason);
-  [[noreturn]] void Lose(const std::string& reason);
-  void Disconnect(const std::string& reason);
+  [[noreturn]] void FailAtDeadline(const ConnectionLost& lost);
+  [[noreturn]] void Lose(const ConnectionLost& lost);
+  [[noreturn]] void ThrowUnavailable() const;
+  void Disconnect(const ConnectionLost& lost);
   void DropConnection();
 
   const std::string name_;
   const std::string url_;
   const std::chrono::milliseconds statement_max_;
   Outage outage_;
-  std::string outage_reason_;
+  ConnectionLost outage_cause_{"it was never connected"};
   std::optional<PostgresConnection> connection_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 

@@ -12,6 +12,10 @@
 #   rabbitmqctl DIR args...      the broker's own tool, for this broker
 #   psql DIR args...             psql, for this database
 #
+# Where DIR/tls holds server.pem, server.key and clients.pem (who may sign clients' certificates) before
+# the first start, PostgreSQL speaks TLS as well, and RabbitMQ on a port of its own, which is then in
+# DIR/ports/rabbitmq_tls.
+#
 # Names: postgres, rabbitmq, redis. Works as root and as a plain user. Only processes whose pid and
 # start time are recorded in DIR, and their descendants, are ever signalled.
 set -euo pipefail
@@ -183,7 +187,22 @@ fsync = on
 synchronous_commit = on
 log_line_prefix = '%m [%p] '
 CONF
+  if [[ -d $dir/tls ]]; then
+    cat >>"$data/postgresql.conf" <<CONF || return 1
+ssl = on
+ssl_cert_file = '$place/server.pem'
+ssl_key_file = '$place/server.key'
+CONF
+  fi
   touch "$place/initialised"
+}
+
+# The server takes no key that others than its user may read.
+postgres_copy_tls() {
+  local place=$1
+  [[ -d $dir/tls ]] || return 0
+  install -m 0600 "$dir/tls/server.pem" "$dir/tls/server.key" "$place" || return 1
+  [[ $(id -u) != 0 ]] || chown postgres: "$place/server.pem" "$place/server.key"
 }
 
 postgres_sql() { PGPASSWORD=iq PGCONNECT_TIMEOUT=2 psql -XqAt -d "$(postgres_url "$1")" -c "$2"; }
@@ -195,6 +214,7 @@ postgres_launch() {
   postgres_place
   place=$(cat "$dir/postgres.path")
   [[ -f $place/initialised ]] || postgres_init "$place" || return 1
+  postgres_copy_tls "$place" || return 1
   # The server that wrote it is dead; where init reaps late its zombie would still count as alive.
   rm -f "$place/data/postmaster.pid"
   if [[ $(id -u) == 0 ]]; then
@@ -245,6 +265,18 @@ rabbitmq_environment() {
   export RABBITMQ_CTL_DIST_PORT_MIN=$CTL_PORT_MIN RABBITMQ_CTL_DIST_PORT_MAX=$CTL_PORT_MAX
 }
 
+# The node reads the files when a client connects, and keeps what it has read for a while.
+rabbitmq_tls_conf() {
+  cat <<CONF
+listeners.ssl.1 = 127.0.0.1:$(port rabbitmq_tls)
+ssl_options.certfile = $dir/tls/server.pem
+ssl_options.keyfile = $dir/tls/server.key
+ssl_options.cacertfile = $dir/tls/clients.pem
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+CONF
+}
+
 rabbitmq_launch() {
   local base=$dir/rabbitmq
   mkdir -p "$base/home" "$base/mnesia" "$base/log" "$base/config"
@@ -253,6 +285,7 @@ rabbitmq_launch() {
     chmod 0400 "$base/home/.erlang.cookie"
     : >"$base/rabbitmq-env.conf"
     echo 'log.console.level = info' >"$base/rabbitmq.conf"
+    [[ ! -d $dir/tls ]] || rabbitmq_tls_conf >>"$base/rabbitmq.conf"
     echo '[].' >"$base/enabled_plugins"
   fi
   rabbitmq_environment

@@ -44,10 +44,16 @@ std::string MakeDirectory() {
 
 }  // namespace
 
-Servers::Servers(std::initializer_list<Server> which)
+Servers::Servers(std::initializer_list<Server> which, const std::optional<ServerTls>& tls)
     : directory_(MakeDirectory()),
       watchdog_(
           std::make_unique<Watchdog>(std::vector<std::string>{kScript, "remove", directory_})) {
+  if (tls) {
+    std::filesystem::create_directory(directory_ + "/tls");
+    CopyTls(tls->server.certificate, "server.pem");
+    CopyTls(tls->server.key, "server.key");
+    CopyTls(tls->client_authorities, "clients.pem");
+  }
   std::vector<std::string> args = {"start", directory_};
   for (const Server server : which) {
     args.emplace_back(NameOf(server));
@@ -83,6 +89,23 @@ void Servers::Stop(Server server) { Run({"stop", directory_, NameOf(server)}); }
 void Servers::Kill(Server server) { Run({"kill", directory_, NameOf(server)}); }
 void Servers::Pause(Server server) { Run({"pause", directory_, NameOf(server)}); }
 void Servers::Resume(Server server) { Run({"resume", directory_, NameOf(server)}); }
+
+void Servers::Show(const KeyPair& server) {
+  CopyTls(server.certificate, "server.pem");
+  CopyTls(server.key, "server.key");
+  Stop(Server::kPostgres);
+  Start(Server::kPostgres);
+  Rabbitmqctl({"eval", "ssl:clear_pem_cache()."});
+}
+
+std::uint16_t Servers::broker_tls_port() const {
+  return static_cast<std::uint16_t>(std::stoul(ReadFile(directory_ + "/ports/rabbitmq_tls")));
+}
+
+void Servers::CopyTls(const std::string& from, const std::string& name) const {
+  std::filesystem::copy_file(from, directory_ + "/tls/" + name,
+                             std::filesystem::copy_options::overwrite_existing);
+}
 
 void Servers::FlushDeclarations() const {
   constexpr std::string_view kSynced = "ok";

@@ -2,23 +2,33 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/support/certificates.h"
 #include "tests/support/watchdog.h"
 
 namespace iq::test {
 
 enum class Server { kPostgres, kRabbit, kRedis };
 
+// What servers that speak TLS show of themselves, and whose certificates they take from clients.
+struct ServerTls {
+  KeyPair server;
+  std::string client_authorities;  // A file in PEM.
+};
+
 // Starts servers on free loopback ports with data in a new directory below /tmp, waits until they
 // answer, and removes all of it at the end, also when the test program is killed. Every call throws
 // std::runtime_error with the reason when it fails. Thread-safe.
 class Servers {
  public:
-  Servers(std::initializer_list<Server> which);
+  // With `tls`, PostgreSQL speaks it as well, and RabbitMQ on a port of its own.
+  Servers(std::initializer_list<Server> which, const std::optional<ServerTls>& tls = std::nullopt);
   Servers(const Servers&) = delete;
   Servers& operator=(const Servers&) = delete;
   ~Servers();
@@ -29,6 +39,8 @@ class Servers {
   const std::string& store_url() const { return store_url_; }
   const std::string& locks_url() const { return locks_url_; }
 
+  std::uint16_t broker_tls_port() const;
+
   // Where data and logs are; postgres.log, rabbitmq.log and redis.log in it grow over restarts.
   const std::string& directory() const { return directory_; }
 
@@ -37,6 +49,9 @@ class Servers {
   void Kill(Server server);    // SIGKILL to all its processes; returns when they are gone.
   void Pause(Server server);   // SIGSTOP to all its processes.
   void Resume(Server server);  // SIGCONT.
+
+  // Has PostgreSQL, which is restarted for it, and RabbitMQ show another certificate.
+  void Show(const KeyPair& server);
 
   // Has the broker write the declarations of queues, exchanges and bindings to disk. It does so
   // itself, but late (Erlang's disk_log delays writes by up to 2 s), and a Kill before that loses
@@ -47,6 +62,7 @@ class Servers {
   std::string Rabbitmqctl(const std::vector<std::string>& args) const;
 
  private:
+  void CopyTls(const std::string& from, const std::string& name) const;
   std::string Run(std::vector<std::string> args) const;
 
   std::string directory_;

@@ -64,6 +64,14 @@ TEST(AmqpUrl, TakesCertificatesForTls) {
   EXPECT_EQ(url.key_file, "/k .pem");
 }
 
+TEST(AmqpUrl, VerifiesTheServerUnlessToldNotTo) {
+  EXPECT_TRUE(ParseAmqpUrl("amqps://h").verify);
+  EXPECT_TRUE(ParseAmqpUrl("amqps://h?verify=verify_peer").verify);
+  EXPECT_FALSE(ParseAmqpUrl("amqps://h?cacertfile=x&verify=verify_none").verify);
+  EXPECT_EQ(ParseAmqpUrl("amqps://h").server_name, "");
+  EXPECT_EQ(ParseAmqpUrl("amqps://h/?server_name_indication=db.test").server_name, "db.test");
+}
+
 TEST(AmqpUrl, RefusesWhatItCannotMean) {
   EXPECT_THAT(Refusal("redis://h"), HasSubstr("amqp://"));
   EXPECT_THAT(Refusal("amqp://"), HasSubstr("no host"));
@@ -76,7 +84,13 @@ TEST(AmqpUrl, RefusesWhatItCannotMean) {
   EXPECT_THAT(Refusal("amqp://h/%zz"), HasSubstr("virtual host"));
   EXPECT_THAT(Refusal("amqp://h/%00"), HasSubstr("virtual host"));
   EXPECT_THAT(Refusal("amqp://h?cacertfile=x"), HasSubstr("amqps"));
-  EXPECT_THAT(Refusal("amqps://h?verify=none"), HasSubstr("verify"));
+  EXPECT_THAT(Refusal("amqp://h?verify=verify_none"), HasSubstr("amqps"));
+  EXPECT_THAT(Refusal("amqps://h?verify=none"), HasSubstr("verify_peer"));
+  EXPECT_THAT(Refusal("amqps://h?verify"), HasSubstr("verify_peer"));
+  EXPECT_THAT(Refusal("amqps://h?verify=verify_none%20"), HasSubstr("verify_peer"));
+  EXPECT_THAT(Refusal("amqps://h?server_name_indication="), HasSubstr("server_name_indication"));
+  EXPECT_THAT(Refusal("amqps://h?server_name_indication=disable"), HasSubstr("leave it out"));
+  EXPECT_THAT(Refusal("amqps://h?depth=1"), HasSubstr("depth"));
   EXPECT_THAT(Refusal("amqps://h?certfile=x"), HasSubstr("keyfile"));
   EXPECT_THAT(Refusal("amqps://h?cacertfile="), HasSubstr("cacertfile"));
 }
