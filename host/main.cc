@@ -26,7 +26,8 @@ int Main(int argc, char** argv) {
   app.failure_message(OneLineUsage);
   Invocation invocation;
   for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
-                         AddTop, AddDead, AddExplain, AddDoctor, AddConfig, AddPluginChildren}) {
+                         AddTop, AddDead, AddExplain, AddDoctor, AddConfig, AddAsyncApi,
+                         AddPluginChildren}) {
     add(app, invocation);
   }
   try {

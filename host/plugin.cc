@@ -101,6 +101,13 @@ Plugin::~Plugin() {
 
 const iq_host* Plugin::host() const { return face_.get(); }
 
+const void* Plugin::Extension(std::string_view id) const {
+  if (table_.get_extension == nullptr) return nullptr;
+  return Contain(file(), "get_extension", [&] {
+    return table_.get_extension({id.data(), id.size()});
+  });
+}
+
 void Plugin::ReadTable(const iq_plugin* written) {
   if (written == nullptr)
     throw PluginRefused(fmt::format("{}: {} returns nothing", file(), IQ_ENTRY_POINT));

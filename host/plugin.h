@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/plugin_counts.h"
@@ -69,6 +70,10 @@ class Plugin {
 
   // What the plugin is given.
   const iq_host* host() const;
+
+  // What it has for this id of its get_extension; nullptr for nothing. After Init; any thread.
+  // Throws PluginRefused where it throws.
+  const void* Extension(std::string_view id) const;
 
   // How its first commands went.
   PluginTrial& trial() const { return *trial_; }

@@ -14,7 +14,7 @@ constexpr std::array kCases = {
     Case{"file", "a whole shared library for this machine", CheckFile},
     Case{"exports", "exports its entry point and nothing else", CheckExports},
     Case{"flags", "built so that it can be loaded anywhere, and replaced", CheckFlags},
-    Case{"manifest", "says who it is, and is it: name, version, ABI, types", CheckManifest},
+    Case{"manifest", "says who it is, and is it: name, version, ABI, types, events", CheckManifest},
     Case{"handlers", "its handlers can be made and destroyed, many at a time", CheckHandlers},
     Case{"examples", "carries out every example in its schemas", CheckExamples},
     Case{"hostile", "refuses what no producer should send, and survives it", CheckHostileInput},

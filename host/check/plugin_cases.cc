@@ -8,6 +8,7 @@
 
 #include "host/check/cases.h"
 #include "host/check/stand_in_host.h"
+#include "host/declared_events.h"
 #include "host/plugin_child.h"
 #include "host/plugin_manifest.h"
 
@@ -64,9 +65,11 @@ Finding CheckManifest(const Subject& subject) {
   RequireSame("the version", manifest->version, plugin.version());
   RequireSame("the types", fmt::format("{}", fmt::join(manifest->types, ", ")),
               fmt::format("{}", fmt::join(TypesOf(plugin), ", ")));
-  return {.detail = fmt::format("{}, ABI {}.{}, types: {}, listeners: {}", plugin.label(),
-                                manifest->abi_major, manifest->abi_minor_least,
-                                fmt::join(manifest->types, ", "), plugin.listeners().size())};
+  const auto events = DeclaredEvents(plugin);
+  return {.detail = fmt::format("{}, ABI {}.{}, types: {}, listeners: {}, events: {}",
+                                plugin.label(), manifest->abi_major, manifest->abi_minor_least,
+                                fmt::join(manifest->types, ", "), plugin.listeners().size(),
+                                events ? std::to_string(events->size()) : "it does not say")};
 }
 
 Finding CheckHandlers(const Subject& subject) {

@@ -49,5 +49,6 @@ void AddDead(CLI::App& app, Invocation& invocation);
 void AddExplain(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);
 void AddConfig(CLI::App& app, Invocation& invocation);
+void AddAsyncApi(CLI::App& app, Invocation& invocation);
 
 }  // namespace iq::cli

@@ -94,6 +94,17 @@ class Income {
     "examples": [{"type": "income", "userId": 2, "sum": 1, "details": {}},
                  {"type": "income", "userId": 2, "sum": "12.345"}]
   })";
+  static constexpr std::string_view kEvents = R"({
+    "balance.income": {
+      "type": "object",
+      "required": ["userId", "sum", "balance"],
+      "properties": {
+        "userId": {"type": "integer", "minimum": 1},
+        "sum": {"type": "integer", "minimum": 1, "description": "in thousandths"},
+        "balance": {"type": "integer", "minimum": 0, "description": "afterwards, in thousandths"}
+      }
+    }
+  })";
 
   explicit Income(const iq::Host& host) : open_accounts_(host.Flag("open_accounts", false)) {}
 

@@ -20,6 +20,7 @@ class Movements {
  public:
   static constexpr std::string_view kName = "movements";
   static constexpr std::string_view kPattern = "balance.*";
+  static constexpr std::string_view kEvents = "{}";
 
   explicit Movements(const iq::Host& host) : least_(ReadLeast(host)) {}
 

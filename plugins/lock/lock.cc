@@ -199,6 +199,20 @@ class Lock {
       {"type": "lock", "userId": 2, "sum": 2, "details": {"event": "unlock", "uuid": "id2"}}
     ]
   })";
+  static constexpr std::string_view kEvents = R"({
+    "balance.lock": {
+      "type": "object",
+      "required": ["userId", "event", "uuid", "sum", "balance"],
+      "properties": {
+        "userId": {"type": "integer", "minimum": 1},
+        "event": {"enum": ["lock", "withdraw", "unlock"]},
+        "uuid": {"type": "string"},
+        "sum": {"type": "integer", "minimum": 1, "description": "in thousandths"},
+        "balance": {"type": ["integer", "null"], "minimum": 0,
+                    "description": "afterwards, in thousandths; null where the account is gone"}
+      }
+    }
+  })";
 
   explicit Lock(const iq::Host& host) : await_hold_(host.Flag("await_hold", false)) {}
 

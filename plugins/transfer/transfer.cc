@@ -116,6 +116,21 @@ class TransferHandler {
     },
     "examples": [{"type": "transfer", "userId": 2, "sum": 5, "details": {"userFromId": 3}}]
   })";
+  static constexpr std::string_view kEvents = R"({
+    "balance.transfer": {
+      "type": "object",
+      "required": ["userId", "userFromId", "sum", "balance", "balanceFrom"],
+      "properties": {
+        "userId": {"type": "integer", "minimum": 1},
+        "userFromId": {"type": "integer", "minimum": 1},
+        "sum": {"type": "integer", "minimum": 1, "description": "in thousandths"},
+        "balance": {"type": "integer", "minimum": 0,
+                    "description": "of userId afterwards, in thousandths"},
+        "balanceFrom": {"type": "integer", "minimum": 0,
+                        "description": "of userFromId afterwards, in thousandths"}
+      }
+    }
+  })";
 
   void Plan(const iq::Command& command, iq::Plan& plan) {
     const Transfer transfer(command);

@@ -67,6 +67,17 @@ class Withdraw {
     },
     "examples": [{"type": "withdraw", "userId": 2, "sum": 2, "details": {}}]
   })";
+  static constexpr std::string_view kEvents = R"({
+    "balance.withdraw": {
+      "type": "object",
+      "required": ["userId", "sum", "balance"],
+      "properties": {
+        "userId": {"type": "integer", "minimum": 1},
+        "sum": {"type": "integer", "minimum": 1, "description": "in thousandths"},
+        "balance": {"type": "integer", "minimum": 0, "description": "afterwards, in thousandths"}
+      }
+    }
+  })";
 
   void Plan(const iq::Command& command, iq::Plan& plan) {
     const Debit debit(command);

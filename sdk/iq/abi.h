@@ -285,6 +285,15 @@ typedef struct iq_plugin {
 IQ_EXPORT const iq_plugin *iq_plugin_v1(void);
 #define IQ_ENTRY_POINT "iq_plugin_v1"
 
+/* ---- extensions: optional ---------------------------------------------------------------------- */
+
+/* What get_extension may be asked for once init has returned: which events the plugin may emit, for those
+ * who describe them to others, as `iq asyncapi` does. Nothing that it emits is held to it. A const iq_str
+ * that lives as long as the library is loaded, with a JSON array of objects: a key is an event's name, its
+ * value the JSON Schema (draft 7) of the event's data. [] says that it emits none; NULL, that it does not
+ * say. */
+#define IQ_EXTENSION_EVENTS "iq.events/1"
+
 /* ---- manifest: optional, frozen ---------------------------------------------------------------- */
 
 /* Who the plugin is, for those who do not run its code: an ELF note in the section below, with owner

@@ -18,6 +18,11 @@
 //   void HandleBatch(std::span<const Command>, BatchContext&)
 //                                                set-based, with exactly the meaning of Handle for
 //                                                each command.
+//   static constexpr std::string_view kEvents    the events it may emit, for `iq asyncapi`: a JSON
+//                                                object of their names and, for each, the JSON
+//                                                Schema of its data; "{}" for none. Once one part
+//                                                of a plugin says so, the others count as emitting
+//                                                none unless they say, too.
 //
 // A listener is a class with kName, kPattern and OnEvent, for what is to follow from an event, its
 // own plugin's or another's, after the commit and at least once. It needs IQ_USE_MINOR 1 or later
@@ -25,7 +30,7 @@
 //   static constexpr std::string_view kName      With the plugin's name it names its queue.
 //   static constexpr std::string_view kPattern   "balance.*": see iq_listener in abi.h.
 //   void OnEvent(const iq::Event&, iq::Context&)
-// Optional, as for a handler: the constructor from iq::Host, and Plan(const Event&, Plan&).
+// Optional, as for a handler: the constructor from iq::Host, Plan(const Event&, Plan&) and kEvents.
 //
 // Each worker thread has one object of each of them, so members need no mutex; statics do. Handle,
 // HandleBatch and OnEvent may run several times before one run is committed, so a handler changes
@@ -54,6 +59,7 @@
 #include <iq/context.h>
 #include <iq/error.h>
 #include <iq/event.h>
+#include <iq/extension.h>
 #include <iq/json.h>
 #include <iq/manifest.h>
 #include <iq/value.h>
@@ -316,6 +322,7 @@ consteval iq_plugin MakePlugin(std::string_view name, std::string_view version) 
   plugin.version = Literal(version);
   plugin.commands = kCommandTypes<Parts...>.data();
   plugin.command_count = kHandlerCount<Parts...>;
+  if constexpr ((SaysItsEvents<Parts> || ...)) plugin.get_extension = &GetExtension<Parts...>;
 #if IQ_USE_MINOR >= 1
   plugin.listeners = kListeners<Parts...>.data();
   plugin.listener_count = sizeof...(Parts) - kHandlerCount<Parts...>;

@@ -18,6 +18,14 @@ constexpr std::string_view kCount = R"(
 struct @Name@ {
   static constexpr std::string_view kType = "@name@";
   static constexpr std::string_view kSchema = k@Name@Schema;
+  // The events it may emit and the JSON Schema of their data: for those who read `iq asyncapi`.
+  static constexpr std::string_view kEvents = R"({
+    "@name@.counted": {
+      "type": "object",
+      "required": ["userId", "times"],
+      "properties": {"userId": {"type": "integer"}, "times": {"type": "integer"}}
+    }
+  })";
 
   // Which locks must be held, from the message alone.
   void Plan(const iq::Command& command, iq::Plan& plan) {

@@ -100,6 +100,10 @@ TEST(PluginCheck, FindsSurplusExportsAndWhatTheNextVersionWouldShare) {
 
 TEST(PluginCheck, FindsAManifestOfAnother) { ExpectFault("_note", "manifest", "another"); }
 
+TEST(PluginCheck, FindsEventsThatCannotBeUnderstood) {
+  ExpectFault("_events", "manifest", "mend its kEvents");
+}
+
 TEST(PluginCheck, FindsAnExampleThatItsOwnSchemaRefuses) {
   const auto verdicts = Verdicts(Check(Slip("_example")));
   EXPECT_THAT(verdicts.at("examples"), HasSubstr("its own example is invalid"));

@@ -134,7 +134,7 @@ TEST(ConfigTest, IsPrintedWithPasswordsMasked) {
 TEST(ConfigTest, AnUnknownKeyIsNamedWithFileAndLine) {
   Installation iq;
   std::ofstream(iq.config()) << "limits:\n  deadline: 2s\n  dead_line: 3s\n";
-  for (const char* verb : {"config", "run", "migrate", "plugins", "doctor"}) {
+  for (const char* verb : {"config", "run", "migrate", "plugins", "doctor", "asyncapi"}) {
     const CliResult result = iq.Cli({verb});
     EXPECT_EQ(result.status, kUsage) << verb;
     EXPECT_THAT(result.err,
@@ -159,6 +159,7 @@ TEST(UsageTest, WhatIsNoUsageExitsWithTwo) {
                                                {"dead", "show"},
                                                {"explain"},
                                                {"events", "--count", "x"},
+                                               {"asyncapi", "--json"},
                                                {"migrate", "--sql", "/there is no such folder"}}) {
     const CliResult result = iq.Cli(args);
     EXPECT_EQ(result.status, kUsage) << fmt::format("{}", fmt::join(args, " ")) << "\n"

@@ -1,5 +1,6 @@
 // A plugin that `iq plugin check` finds nothing wrong with, and what each definition makes wrong:
 //   SLIPSHOD_NOTE     says another name in its manifest
+//   SLIPSHOD_EVENTS   declares its events as what they are not
 //   SLIPSHOD_EXAMPLE  has an example that its own schema refuses
 //   SLIPSHOD_THROW    throws where there is no name
 //   SLIPSHOD_CRASH    dies of a very long name
@@ -40,6 +41,9 @@ class Slipshod {
   static constexpr std::string_view kSchema =
       R"({"required": ["name"], "properties": {"name": {"type": "string"}}, "examples": )" SLIPSHOD_EXAMPLES
       "}";
+#ifdef SLIPSHOD_EVENTS
+  static constexpr std::string_view kEvents = R"(["test.slipshod"])";
+#endif
 
   void Plan(const iq::Command& command, iq::Plan& plan) {
 #ifdef SLIPSHOD_PLAN

@@ -41,6 +41,7 @@ void ThrowAsTold(const iq::Command& command) {
 struct Thrower {
   static constexpr std::string_view kType = "thrower";
   static constexpr std::string_view kSchema = R"({"type": "object"})";
+  static constexpr std::string_view kEvents = R"({"thrown": {}})";
   static void Plan(const iq::Command& command, iq::Plan& plan) {
     ThrowAsTold(command);
     plan.Lock("user:", std::numeric_limits<std::int64_t>::min());
@@ -78,6 +79,7 @@ struct Probe {
 class Settings {
  public:
   static constexpr std::string_view kType = "settings";
+  static constexpr std::string_view kEvents = "{}";
   explicit Settings(const iq::Host& host)
       : host_(host), loud_(host.Flag("loud", false)), quiet_(host.Flag("quiet", true)) {}
 
@@ -180,9 +182,19 @@ TEST_F(PluginSdk, WhatAHandlerLeavesOutIsZero) {
   const iq_command_type& probe = Type("probe");
   EXPECT_EQ(0U, probe.schema.len);
   EXPECT_EQ(nullptr, probe.plan);
+  EXPECT_EQ(nullptr, iq::detail::MakePlugin<Probe>("probe", "1.0.0").get_extension);
   EXPECT_EQ(nullptr, probe.handle_batch);
   EXPECT_NE(nullptr, Type("thrower").plan);
   EXPECT_NE(nullptr, Type("thrower").handle_batch);
+}
+
+TEST_F(PluginSdk, TheEventsOfAllHandlersAreOneAnswer) {
+  const auto extension = [](std::string_view id) {
+    return static_cast<const iq_str*>(iq_plugin_v1()->get_extension(iq::detail::Borrow(id)));
+  };
+  ASSERT_NE(nullptr, extension(IQ_EXTENSION_EVENTS));
+  EXPECT_EQ(R"([{"thrown": {}},{}])", Copy(*extension(IQ_EXTENSION_EVENTS)));
+  EXPECT_EQ(nullptr, extension("iq.events/2"));
 }
 
 TEST_F(PluginSdk, ReturningIsDone) {
