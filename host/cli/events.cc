@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "host/cli/stop_request.h"
 #include "host/cli/subscription.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
@@ -24,25 +23,6 @@ constexpr std::uint64_t kCountMax = 1'000'000'000;
 struct EventsOptions {
   std::uint64_t count = 0;  // 0: no end.
   std::string pattern = "#";
-};
-
-// SIGINT and SIGTERM held back from where it is made, to be asked for.
-class StopRequest {
- public:
-  StopRequest() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-  }
-
-  bool Came() const {
-    constexpr timespec kNow{};
-    return sigtimedwait(&signals_, nullptr, &kNow) > 0;
-  }
-
- private:
-  sigset_t signals_{};
 };
 
 std::string TextAt(const Json& event, const char* name) {
