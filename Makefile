@@ -17,7 +17,7 @@ BUILD_PACKAGES := \
   libcpp-httplib-dev prometheus-cpp-dev libssl-dev sqlite3
 SERVER_PACKAGES := rabbitmq-server redis-server postgresql
 TEST_PACKAGES := libgtest-dev libgmock-dev supervisor prometheus clang-format clang-tidy \
-  clang libc++-dev libc++abi-dev rustc abigail-tools python3
+  clang libc++-dev libc++abi-dev rustc abigail-tools python3 groff-base
 
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

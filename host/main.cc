@@ -25,8 +25,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(OneLineUsage);
   Invocation invocation;
-  for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
-                         AddDead, AddExplain, AddDoctor, AddConfig, AddPluginChildren}) {
+  for (const auto add :
+       {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin, AddDead, AddExplain,
+        AddDoctor, AddConfig, AddCompletion, AddPluginChildren}) {
     add(app, invocation);
   }
   try {

@@ -164,6 +164,8 @@ TEST(UsageTest, WhatIsNoUsageExitsWithTwo) {
                                                {"dead", "retry", "--edit", "x", "y"},
                                                {"dead", "retry", "--edit", "--dry-run", "x"},
                                                {"dead", "drop", "--until", "1"},
+                                               {"completion"},
+                                               {"completion", "fish"},
                                                {"dead", "show"},
                                                {"explain"},
                                                {"events", "--count", "x"},
