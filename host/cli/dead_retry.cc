@@ -49,9 +49,9 @@ class Retrying {
  private:
   void SendBack() {
     if (batch_.empty()) return;
+    progress_.Hide();
     const auto retried = retrier_.Retry(batch_.letters());
     walk_.Remove(batch_.letters());
-    progress_.Hide();
     for (std::size_t i = 0; i < retried.size(); ++i) {
       PrintRetried(batch_.letters()[i], retried[i], json_);
     }
