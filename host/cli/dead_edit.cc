@@ -113,8 +113,10 @@ Held FindAgain(const Config& config, Broker& broker, const DeadLetter& letter) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     Held held{std::make_unique<DeadWalk>(broker, config), {}};
-    held.letter = held.walk->Next();
-    while (held.letter && !IsSame(*held.letter, letter)) held.letter = held.walk->Next();
+    // To the end, which leaves the others in their places.
+    while (auto each = held.walk->Next()) {
+      if (!held.letter && IsSame(*each, letter)) held.letter = std::move(each);
+    }
     if (held.letter) return held;
     if (std::chrono::steady_clock::now() >= deadline) {
       throw NotEdited(fmt::format("it has left {} meanwhile", config.dead_letter.queue));
