@@ -21,7 +21,7 @@ BUILD_PACKAGES := \
 SERVER_PACKAGES := rabbitmq-server redis-server postgresql
 # An npm that is not Debian's cannot be installed beside it, and serves as well.
 TEST_PACKAGES := libgtest-dev libgmock-dev supervisor prometheus clang-format clang-tidy \
-  clang libc++-dev libc++abi-dev rustc abigail-tools python3 python3-jsonschema \
+  clang libc++-dev libc++abi-dev rustc abigail-tools python3 python3-jsonschema groff-base \
   $(shell command -v npm > /dev/null || echo npm)
 
 IMAGE_PACKAGES := buildah debootstrap docker-compose curl

@@ -130,8 +130,6 @@ std::int64_t Journal::Prune(std::chrono::milliseconds keep, std::int64_t limit) 
   return table_.Prune(keep, limit);
 }
 
-bool Journal::RemoveRejected(const std::string& uuid) { return table_.RemoveRejected(uuid); }
-
 Verdict JudgeRepeat(const Command& command, const JournalEntry& entry) {
   if (entry.payload_hash == command.payload_hash) return entry.verdict;
   return Verdict::Of(

@@ -82,8 +82,11 @@ class Journal {
   // Removes up to `limit` rows older than `keep`; how many it removed.
   std::int64_t Prune(std::chrono::milliseconds keep, std::int64_t limit);
 
-  // Removes the row of a rejected command, so that it can be judged anew. False when there is none.
-  bool RemoveRejected(const std::string& uuid);
+  // Removes the rows of rejected commands, all at once, so that they can be judged anew. Returns
+  // those of `uuids` that had one.
+  std::vector<std::string> RemoveRejected(std::span<const std::string> uuids) {
+    return table_.RemoveRejected(uuids);
+  }
 
  private:
   JournalTable& table_;

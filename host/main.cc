@@ -27,7 +27,7 @@ int Main(int argc, char** argv) {
   Invocation invocation;
   for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
                          AddTop, AddDead, AddExplain, AddDoctor, AddConfig, AddAsyncApi,
-                         AddPluginChildren}) {
+                         AddCompletion, AddPluginChildren}) {
     add(app, invocation);
   }
   try {

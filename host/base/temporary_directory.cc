@@ -16,6 +16,7 @@ TemporaryDirectory::TemporaryDirectory(const std::string& purpose) {
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
+  if (kept_) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

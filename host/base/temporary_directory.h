@@ -17,8 +17,12 @@ class TemporaryDirectory {
 
   const std::filesystem::path& path() const { return path_; }
 
+  // Leaves it where it is, for a person to look into.
+  void Keep() { kept_ = true; }
+
  private:
   std::filesystem::path path_;
+  bool kept_ = false;
 };
 
 }  // namespace iq

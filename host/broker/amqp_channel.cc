@@ -10,7 +10,6 @@ namespace {
 
 constexpr amqp_channel_t kChannel = AmqpConnection::kChannel;
 constexpr std::uint64_t kReserveMax = 1024 * 1024;
-constexpr std::chrono::seconds kContentTimeout{10};
 
 }  // namespace
 
@@ -125,9 +124,9 @@ void AmqpChannel::SetPrefetch(std::uint16_t prefetch) {
   connection_.CheckReply();
 }
 
-std::string AmqpChannel::Consume(const std::string& queue, bool acks) {
+std::string AmqpChannel::Consume(const std::string& queue, bool acks, const std::string& tag) {
   const auto* const consuming =
-      amqp_basic_consume(connection_.state(), kChannel, BorrowBytes(queue), amqp_empty_bytes, 0,
+      amqp_basic_consume(connection_.state(), kChannel, BorrowBytes(queue), BorrowBytes(tag), 0,
                          acks ? 0 : 1, 0, amqp_empty_table);
   connection_.CheckReply();
   return CopyBytes(consuming->consumer_tag);
@@ -138,29 +137,22 @@ void AmqpChannel::Cancel(const std::string& consumer_tag) {
   connection_.CheckReply();
 }
 
-std::optional<Delivery> AmqpChannel::Get(const std::string& queue) {
-  const auto reply = amqp_basic_get(connection_.state(), kChannel, BorrowBytes(queue), 0);
-  connection_.CheckReply(reply);
-  if (reply.reply.id != AMQP_BASIC_GET_OK_METHOD) {
-    connection_.Release();
-    return std::nullopt;
-  }
-  const auto* const got = static_cast<const amqp_basic_get_ok_t*>(reply.reply.decoded);
-  Begin(Assembly::Kind::kDelivery, got->exchange, got->routing_key);
-  assembly_.delivery.tag = got->delivery_tag;
-  assembly_.delivery.redelivered = got->redelivered != 0;
-  auto news = Next(Clock::now() + kContentTimeout);
-  Delivery* const delivery = news ? std::get_if<Delivery>(&*news) : nullptr;
-  if (delivery == nullptr) connection_.Lost("the message did not come");
-  return std::move(*delivery);
-}
-
 void AmqpChannel::Ack(std::uint64_t tag, bool multiple) {
   connection_.Check(amqp_basic_ack(connection_.state(), kChannel, tag, multiple ? 1 : 0));
 }
 
 void AmqpChannel::Requeue(std::uint64_t tag) {
   connection_.Check(amqp_basic_nack(connection_.state(), kChannel, tag, 0, 1));
+}
+
+void AmqpChannel::SelectTransactions() {
+  amqp_tx_select(connection_.state(), kChannel);
+  connection_.CheckReply();
+}
+
+void AmqpChannel::Commit() {
+  amqp_tx_commit(connection_.state(), kChannel);
+  connection_.CheckReply();
 }
 
 void AmqpChannel::SelectConfirms() {

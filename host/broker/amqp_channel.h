@@ -51,14 +51,17 @@ class AmqpChannel {
   Broker::QueueState Inspect(const std::string& queue);
 
   void SetPrefetch(std::uint16_t prefetch);
-  // Returns the consumer tag.
-  std::string Consume(const std::string& queue, bool acks);
+  // Returns the consumer tag, which the broker makes up where `tag` is empty.
+  std::string Consume(const std::string& queue, bool acks, const std::string& tag = "");
   // When it returns, no delivery will come that Next() with a past deadline does not give.
   void Cancel(const std::string& consumer_tag);
-  // The queue's first message, or empty.
-  std::optional<Delivery> Get(const std::string& queue);
   void Ack(std::uint64_t tag, bool multiple);
   void Requeue(std::uint64_t tag);
+
+  // From here on what is acked or published counts once it is committed. A channel has either
+  // transactions or confirms.
+  void SelectTransactions();
+  void Commit();
 
   void SelectConfirms();
   void Publish(const Address& address, const Message& message, bool mandatory);

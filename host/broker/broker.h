@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -127,9 +128,10 @@ class Browser {
   // Empty at the queue's end. Throws Unavailable; the walk is then over.
   virtual std::optional<Delivery> Next() = 0;
 
-  // Takes a delivery of this walk out of the queue for good. Throws Unavailable: it may then still
-  // be in the queue.
-  virtual void Remove(const Delivery& delivery) = 0;
+  // Takes the deliveries of this walk that have these tags out of the queue for good. Throws
+  // Unavailable: any of them may then still be in the queue.
+  virtual void Remove(std::span<const std::uint64_t> tags) = 0;
+  void Remove(const Delivery& delivery) { Remove(std::span(&delivery.tag, 1)); }
 };
 
 // Opens connections. Thread-safe: each object it returns has a connection of its own.

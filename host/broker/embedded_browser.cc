@@ -110,11 +110,12 @@ std::optional<Delivery> EmbeddedBrowser::ReadNext() {
   return embedded::ToDelivery(std::move(stored), kEpoch, tag);
 }
 
-void EmbeddedBrowser::Remove(const Delivery& delivery) {
+void EmbeddedBrowser::Remove(std::span<const std::uint64_t> tags) {
   OrBreakOff([&] {
     Transaction transaction(*database_);
-    const auto id = static_cast<std::int64_t>(delivery.tag);
-    if (!embedded::RemoveHeld(queue_, holder_->number(), id, *database_)) {
+    for (const std::uint64_t tag : tags) {
+      const auto id = static_cast<std::int64_t>(tag);
+      if (embedded::RemoveHeld(queue_, holder_->number(), id, *database_)) continue;
       throw Unavailable(fmt::format("{}: the message was taken from the walk through {}",
                                     endpoint_->name(), queue_name_));
     }

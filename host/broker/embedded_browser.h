@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "host/broker/broker.h"
@@ -22,7 +23,8 @@ class EmbeddedBrowser : public Browser {
   EmbeddedBrowser& operator=(const EmbeddedBrowser&) = delete;
 
   std::optional<Delivery> Next() override;
-  void Remove(const Delivery& delivery) override;
+  // All of them, or none where it throws.
+  void Remove(std::span<const std::uint64_t> tags) override;
 
  private:
   // What `call` returns; the walk is over where it fails.

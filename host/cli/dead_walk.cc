@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "host/base/digest.h"
 #include "host/cli/table.h"
@@ -61,11 +62,13 @@ DeadLetter ReadDeadLetter(Delivery delivery, const Config& config) {
   Decoded decoded = listener.empty() ? Decode(std::move(delivery), config)
                                      : DecodeEvent(std::move(delivery), listener, config);
   if (auto* const refusal = std::get_if<Refusal>(&decoded)) {
+    letter.fault = fmt::format("{}: {}", refusal->code, refusal->reason);
     letter.delivery = std::move(refusal->delivery);
     return letter;
   }
   Command& command = *std::get<std::unique_ptr<Command>>(decoded);
   if (letter.type.empty()) letter.type = command.type;
+  letter.nameless = !command.has_id;
   if (command.has_id) {
     letter.name = command.id;
     letter.journal_uuid = command.uuid;
@@ -95,8 +98,22 @@ std::optional<DeadLetter> DeadWalk::Next() {
   return ReadDeadLetter(std::move(*delivery), config_);
 }
 
+void DeadWalk::Remove(std::span<const DeadLetter> letters) {
+  std::vector<std::uint64_t> tags;
+  tags.reserve(letters.size());
+  for (const DeadLetter& letter : letters) tags.push_back(letter.delivery.tag);
+  browser_->Remove(tags);
+}
+
 bool DeadChoice::Takes(const DeadLetter& letter) {
-  if (all_) return true;
+  ++seen_;
+  if (!filter_.Takes(letter) || !IsWanted(letter)) return false;
+  ++taken_;
+  return true;
+}
+
+bool DeadChoice::IsWanted(const DeadLetter& letter) {
+  if (wanted_.empty()) return all_ || !filter_.empty();
   for (const std::string& name : {letter.name, letter.hash_name}) {
     if (!wanted_.contains(name)) continue;
     met_.insert(name);
@@ -109,9 +126,12 @@ int DeadChoice::Report(const std::string& queue) const {
   int status = kDone;
   for (const std::string& name : wanted_) {
     if (met_.contains(name)) continue;
-    fmt::print(stderr, "iq: {} holds no message \"{}\"; see `iq dead list`\n", queue,
-               OneLine(name));
+    fmt::print(stderr, "iq: {} holds no message \"{}\"{}; see `iq dead list`\n", queue,
+               OneLine(name), filter_.empty() ? "" : " that the filters let pass");
     status = kFailed;
+  }
+  if (wanted_.empty() && taken_ == 0 && seen_ > 0) {
+    fmt::print(stderr, "none of the {} in {} is meant\n", seen_, queue);
   }
   return status;
 }

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "host/broker/broker.h"
 #include "host/cli/dead.h"
@@ -18,6 +20,8 @@ struct DeadLetter {
   std::string name;          // The message id as the host reads it, or hash_name without one.
   std::string hash_name;     // "sha:" and the first 12 digits of the body's SHA-256 in hex.
   std::string journal_uuid;  // Empty where the message cannot be in the journal.
+  bool nameless = false;     // A command without an id: a second copy would be carried out as well.
+  std::string fault;         // Why the message is no command; empty where it is one.
   std::string type;          // Empty where it could not be told, as all below.
   std::string code;
   std::string outcome;
@@ -39,7 +43,13 @@ class DeadWalk {
   DeadWalk(Broker& broker, const Config& config);
 
   std::optional<DeadLetter> Next();
-  void Remove(const DeadLetter& letter) { browser_->Remove(letter.delivery); }
+
+  // Takes letters of this walk out of the queue for good. Throws Unavailable: any of them may then
+  // still be in the queue.
+  void Remove(std::span<const DeadLetter> letters);
+
+  // What `delivery` would be as a letter of this queue.
+  DeadLetter Read(Delivery delivery) const { return ReadDeadLetter(std::move(delivery), config_); }
 
   // How many there were when it began.
   std::uint64_t size() const { return size_; }
@@ -55,17 +65,25 @@ class DeadWalk {
 class DeadChoice {
  public:
   explicit DeadChoice(const DeadSelection& selection)
-      : all_(selection.all), wanted_(selection.ids.begin(), selection.ids.end()) {}
+      : all_(selection.all),
+        filter_(selection.filter),
+        wanted_(selection.ids.begin(), selection.ids.end()) {}
 
   bool Takes(const DeadLetter& letter);
 
-  // Says on stderr which names were not met; kFailed where there is one.
+  // Says on stderr which names were not met, kFailed where there is one; and where there were
+  // letters but none was chosen.
   int Report(const std::string& queue) const;
 
  private:
+  bool IsWanted(const DeadLetter& letter);
+
   bool all_;
+  DeadFilter filter_;
   std::set<std::string> wanted_;
   std::set<std::string> met_;
+  std::uint64_t seen_ = 0;
+  std::uint64_t taken_ = 0;
 };
 
 }  // namespace iq::cli

@@ -22,8 +22,13 @@ Progress::Progress(std::string doing, std::uint64_t total)
       terminal_(isatty(STDERR_FILENO) != 0),
       next_(Clock::now() + kFirstAfter) {}
 
-Progress::~Progress() {
-  if (shown_) std::fputs(kEraseLine, stderr);
+Progress::~Progress() { Hide(); }
+
+void Progress::Hide() {
+  if (!shown_) return;
+  std::fputs(kEraseLine, stderr);
+  std::fflush(stderr);
+  shown_ = false;
 }
 
 void Progress::Show(std::uint64_t count) {

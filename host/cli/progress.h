@@ -19,6 +19,9 @@ class Progress {
 
   void Show(std::uint64_t count);
 
+  // Takes the line away until the next Show(): something else is to be printed.
+  void Hide();
+
  private:
   using Clock = std::chrono::steady_clock;
 

@@ -1,5 +1,4 @@
-// SIGINT and SIGTERM, held back from where it is made, to be asked for: for a verb that goes on
-// until somebody ends it.
+// Ctrl-C as a wish to be asked for, where the work is not to be cut in two.
 #pragma once
 
 #include <csignal>
@@ -7,6 +6,7 @@
 
 namespace iq::cli {
 
+// SIGINT and SIGTERM held back from where it is made.
 class StopRequest {
  public:
   StopRequest() {
@@ -16,6 +16,7 @@ class StopRequest {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
 
+  // Whether one came since it was asked last.
   bool Came() const {
     constexpr timespec kNow{};
     return sigtimedwait(&signals_, nullptr, &kNow) > 0;

@@ -94,8 +94,9 @@ class JournalTable {
   };
   virtual Extent Measure() = 0;
 
-  // False when there is no such row of the outcome "rejected".
-  virtual bool RemoveRejected(const std::string& uuid) = 0;
+  // Removes those of `uuids` whose row has the outcome "rejected", all at once, and returns them in
+  // any order.
+  virtual std::vector<std::string> RemoveRejected(std::span<const std::string> uuids) = 0;
 };
 
 }  // namespace iq

@@ -162,14 +162,13 @@ JournalTable::Extent PostgresJournal::Measure() {
   return {rows.At(0, 0).u.i64, std::chrono::milliseconds(rows.At(0, 1).u.i64)};
 }
 
-bool PostgresJournal::RemoveRejected(const std::string& uuid) {
-  const std::array args = {TextValue(uuid)};
-  return session_
-             .Query(
-                 "DELETE FROM iq.journal WHERE message_id = $1::text::uuid AND outcome = "
-                 "'rejected' RETURNING 1",
-                 args)
-             .size() == 1;
+std::vector<std::string> PostgresJournal::RemoveRejected(std::span<const std::string> uuids) {
+  const std::vector<iq_str> borrowed = Borrow(uuids);
+  const std::array args = {ArrayValue(std::span<const iq_str>(borrowed))};
+  return FirstTexts(session_.Query(
+      "DELETE FROM iq.journal WHERE message_id = ANY($1::text[]::uuid[]) AND outcome = 'rejected' "
+      "RETURNING message_id::text",
+      args));
 }
 
 }  // namespace iq

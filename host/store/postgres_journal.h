@@ -26,7 +26,7 @@ class PostgresJournal final : public JournalTable {
   void RemoveWorker(const std::string& id) override;
   std::int64_t Prune(std::chrono::milliseconds keep, std::int64_t limit) override;
   Extent Measure() override;
-  bool RemoveRejected(const std::string& uuid) override;
+  std::vector<std::string> RemoveRejected(std::span<const std::string> uuids) override;
 
  private:
   PostgresSession& session_;

@@ -137,14 +137,13 @@ JournalTable::Extent SqliteJournal::Measure() {
   return {rows.At(0, 0).u.i64, std::chrono::milliseconds(rows.At(0, 1).u.i64)};
 }
 
-bool SqliteJournal::RemoveRejected(const std::string& uuid) {
-  const std::array args = {TextValue(uuid)};
-  return session_
-             .Query(
-                 "DELETE FROM iq_journal WHERE message_id = $1 AND outcome = 'rejected' "
-                 "RETURNING 1",
-                 args)
-             .size() == 1;
+std::vector<std::string> SqliteJournal::RemoveRejected(std::span<const std::string> uuids) {
+  const std::string array = JsonArray(uuids);
+  const std::array args = {TextValue(array)};
+  return FirstTexts(
+      session_.Query("DELETE FROM iq_journal WHERE message_id IN (SELECT value FROM json_each($1)) "
+                     "AND outcome = 'rejected' RETURNING message_id",
+                     args));
 }
 
 }  // namespace iq

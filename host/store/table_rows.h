@@ -18,6 +18,14 @@ inline std::string TextAt(const Rows& rows, std::size_t row, std::size_t column)
   return value.type == IQ_TEXT ? std::string(value.u.s.ptr, value.u.s.len) : std::string();
 }
 
+// The first column.
+inline std::vector<std::string> FirstTexts(const Rows& rows) {
+  std::vector<std::string> texts;
+  texts.reserve(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) texts.push_back(TextAt(rows, row, 0));
+  return texts;
+}
+
 // The columns are JournalRow's members in their order.
 inline std::vector<JournalRow> ToJournalRows(const Rows& rows) {
   std::vector<JournalRow> found;

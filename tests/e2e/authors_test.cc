@@ -212,6 +212,8 @@ TEST_F(AuthorsTest, TheDebianPackagesHoldTheHostAndWhatAuthorsNeed) {
   const std::string usr = *shop_ / "root/usr";
   EXPECT_THAT(ReadFile(usr + "/share/iq/config.yaml"), HasSubstr("/usr/lib/iq/plugins"));
   EXPECT_TRUE(fs::exists(usr + "/lib/iq/plugins/income.so"));
+  EXPECT_TRUE(fs::exists(usr + "/share/man/man1/iq.1"));
+  EXPECT_THAT(ReadFile(usr + "/share/bash-completion/completions/iq"), HasSubstr("_iq iq"));
   ExpectDone(shop_->Run({usr + "/bin/iq", "plugin", "new", "packed"}));
   ExpectDone(shop_->Run({"cmake", "-G", "Ninja", "-S", "packed", "-B", "packed/build",
                          "-DCMAKE_PREFIX_PATH=" + usr}));

@@ -114,6 +114,8 @@ ProcessOptions Installation::ProcessOptionsOf() const {
   set("IQ_BROKER_URL", options_.broker_url, urls.broker);
   set("IQ_STORE_URL", options_.store_url, urls.store);
   set("IQ_LOCKS_URL", options_.locks_url, urls.locks);
+  process.environment.insert(process.environment.end(), options_.environment.begin(),
+                             options_.environment.end());
   return process;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/e2e/profile.h"
@@ -30,6 +31,7 @@ struct InstallationOptions {
   std::string broker_url;  // Empty: the profile's. A proxy's, for a test that cuts.
   std::string store_url;
   std::string locks_url;
+  std::vector<std::pair<std::string, std::string>> environment;  // More of it.
   bool migrate = true;
 };
 
@@ -47,7 +49,8 @@ class CliRun {
 
   // What it has said so far.
   std::string err() const { return ReadFile(err_); }
-  // Waits for its end, a minute at most.
+  void Signal(int signal) { process_.Signal(signal); }
+  // Waits for its end, a minute at most. Its status is -1 where a signal ended it.
   CliResult Finish();
 
  private:

@@ -4,10 +4,13 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <fstream>
 #include <limits>
+#include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "host/base/error.h"
 #include "tests/integration/embedded_broker_fixture.h"
@@ -327,6 +330,19 @@ TEST_F(EmbeddedBroker, AWalkThroughTenThousandMessagesTakesSeconds) {
   RecordProperty("seconds", std::to_string(took.count()));
   EXPECT_LT(took, 10s);
   EXPECT_EQ(broker().Inspect(queue)->ready, 5'000U);
+}
+
+TEST_F(EmbeddedBroker, ABrowserRemovesManyOrNone) {
+  const auto queue = DeclareQueue("q");
+  Fill(queue, {"a", "b", "c"});
+  std::vector<std::uint64_t> tags;
+  {
+    const auto browser = broker().Browse(queue);
+    while (const auto delivery = browser->Next()) tags.push_back(delivery->tag);
+    browser->Remove(std::span(tags).first(2));
+    EXPECT_THROW(browser->Remove(std::span(tags).last(2)), Unavailable) << "one is gone already";
+  }
+  EXPECT_THAT(Ready(queue), ElementsAre("c"));
 }
 
 TEST_F(EmbeddedBroker, ThereIsNoWalkThroughAQueueThatIsNotThere) {

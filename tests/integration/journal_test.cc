@@ -189,12 +189,13 @@ TEST_P(JournalRows, AnotherTablesDuplicateIsNoRepeat) {
 TEST_P(JournalRows, ARowMayGoOnlyWhereItIsARejection) {
   NewJournalRow rejected = Row(2);
   rejected.outcome = "rejected";
-  Insert({Row(1), rejected});
-  EXPECT_FALSE(journal().RemoveRejected(Uuid(1)));
-  EXPECT_FALSE(journal().RemoveRejected(Uuid(3)));
-  EXPECT_TRUE(journal().RemoveRejected(Uuid(2)));
-  EXPECT_FALSE(journal().RemoveRejected(Uuid(2)));
-  EXPECT_EQ(Count("journal"), "1");
+  NewJournalRow untouched = Row(4);
+  untouched.outcome = "rejected";
+  Insert({Row(1), rejected, untouched});
+  const std::vector<std::string> asked{Uuid(1), Uuid(2), Uuid(3)};
+  EXPECT_THAT(journal().RemoveRejected(asked), ElementsAre(Uuid(2)));
+  EXPECT_THAT(journal().RemoveRejected(asked), IsEmpty());
+  EXPECT_EQ(Count("journal"), "2");
 }
 
 TEST_P(JournalRows, PruningTakesTheOldestInSmallBatches) {

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "host/base/error.h"
 #include "tests/integration/rabbitmq_fixture.h"
@@ -185,6 +188,49 @@ TEST_F(RabbitBroker, ABrowserRemovesSomeAndLeavesTheRestInPlace) {
   std::string left;
   while (const auto got = client().Get(queue)) left += got->body;
   EXPECT_EQ(left, "acd");
+}
+
+// Several steps of the walk, each with a consumer of its own.
+TEST_F(RabbitBroker, ALongWalkRemovesManyAtOnceAndLeavesTheRestInOrder) {
+  const auto queue = DeclareQueue("q", {{"x-queue-type", {std::string("quorum")}}});
+  std::vector<std::string> bodies;
+  std::vector<test::AmqpPublishing> publishings;
+  for (int i = 0; i < 3'000; ++i) {
+    bodies.push_back(std::to_string(i));
+    publishings.push_back({"", queue, bodies.back(), {}});
+  }
+  client().PublishAll(publishings);
+  for (int walk = 0; walk < 2; ++walk) {
+    ASSERT_TRUE(test::Eventually(kDeadline, [&] { return client().Depth(queue) == 3'000; }));
+    const auto browser = broker().Browse(queue);
+    std::vector<std::string> seen;
+    std::vector<std::uint64_t> tags;
+    while (seen.size() < bodies.size()) {
+      const auto delivery = browser->Next();
+      ASSERT_TRUE(delivery) << seen.size();
+      seen.push_back(delivery->message.body);
+      if (walk == 1 && seen.size() % 3 == 0) tags.push_back(delivery->tag);
+      if (tags.size() == 500) browser->Remove(std::exchange(tags, {}));
+    }
+    EXPECT_EQ(seen, bodies) << walk;
+    EXPECT_EQ(client().Depth(queue), 0U) << "it holds what it has come to";
+  }
+  ASSERT_TRUE(test::Eventually(kDeadline, [&] { return client().Depth(queue) == 2'000; }));
+  const auto left = client().Consume(queue, 2'000, kDeadline);
+  ASSERT_THAT(left, SizeIs(2'000));
+  for (std::size_t i = 0; i < left.size(); ++i) ASSERT_EQ(left[i].body, bodies[i / 2 * 3 + i % 2]);
+}
+
+TEST_F(RabbitBroker, AWalkGoesOnWithWhatArrivesMeanwhile) {
+  const auto queue = DeclareQueue("q", {{"x-queue-type", {std::string("quorum")}}});
+  Fill(queue, {"a"});
+  const auto browser = broker().Browse(queue);
+  EXPECT_TRUE(browser->Next());
+  EXPECT_FALSE(browser->Next());
+  Fill(queue, {"b"});
+  const auto next = browser->Next();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->message.body, "b");
 }
 
 TEST_F(RabbitBroker, ThereIsNoWalkThroughAQueueThatIsNotThere) {

@@ -1,5 +1,6 @@
 #include "host/cli/dead_walk.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -11,6 +12,8 @@
 
 namespace iq::cli {
 namespace {
+
+using testing::StartsWith;
 
 DeadLetter Read(std::string body, std::string message_id = {}, Headers headers = {}) {
   Delivery delivery;
@@ -44,6 +47,18 @@ TEST(DeadLetter, GoesByTheHashOfItsBodyWithoutAnyId) {
 TEST(DeadLetter, IsNotInTheJournalWhenItIsNoCommand) {
   EXPECT_EQ(Read("{", "a").name, "a");
   EXPECT_EQ(Read("{", "a").journal_uuid, "");
+}
+
+TEST(DeadLetter, SaysWhyItIsNoCommand) {
+  EXPECT_EQ(Read(R"({"type":"income"})", "a").fault, "");
+  EXPECT_THAT(Read("{", "a").fault, StartsWith("malformed: "));
+  EXPECT_THAT(Read("{}", "a").fault, StartsWith("schema: type"));
+}
+
+TEST(DeadLetter, IsNamelessWhenItIsACommandWithoutAnId) {
+  EXPECT_TRUE(Read(R"({"type":"income"})").nameless);
+  EXPECT_FALSE(Read(R"({"type":"income"})", "a").nameless);
+  EXPECT_FALSE(Read("{").nameless) << "it cannot be carried out";
 }
 
 TEST(DeadLetter, TellsWhatItsHeadersSay) {
@@ -92,6 +107,32 @@ TEST(DeadChoice, FailsForANameThatWasNotMet) {
   EXPECT_EQ(choice.Report("billing.dead"), kFailed);
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
             "iq: billing.dead holds no message \"b\"; see `iq dead list`\n");
+}
+
+TEST(DeadChoice, TakesWhatIsNamedAndPassesTheFilter) {
+  const Headers busy{{"x-iq-code", {std::string("lock_busy")}}};
+  DeadChoice choice({.ids = {"a", "b"}, .filter = {.codes = {"lock_busy"}}});
+  EXPECT_TRUE(choice.Takes(Read("{}", "a", busy)));
+  EXPECT_FALSE(choice.Takes(Read("{}", "b")));
+  EXPECT_FALSE(choice.Takes(Read("{}", "c", busy)));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(choice.Report("billing.dead"), kFailed);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "iq: billing.dead holds no message \"b\" that the filters let pass; see `iq dead "
+            "list`\n");
+}
+
+TEST(DeadChoice, TakesByTheFilterAloneAndSaysWhereItTakesNone) {
+  DeadChoice choice({.ids = {}, .filter = {.types = {"lock"}}});
+  EXPECT_FALSE(choice.Takes(Read(R"({"type":"income"})", "a")));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(choice.Report("billing.dead"), kDone);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "none of the 1 in billing.dead is meant\n");
+  EXPECT_TRUE(choice.Takes(Read(R"({"type":"lock"})", "b")));
+}
+
+TEST(DeadChoice, TakesNothingWithoutAWord) {
+  EXPECT_FALSE(DeadChoice(DeadSelection{}).Takes(Read("", "")));
 }
 
 TEST(DeadChoice, TakesAll) { EXPECT_TRUE(DeadChoice({{}, true}).Takes(Read("", ""))); }

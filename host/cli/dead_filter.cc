@@ -1,0 +1,24 @@
+#include "host/cli/dead_filter.h"
+
+#include <algorithm>
+
+#include "host/base/rfc3339.h"
+#include "host/cli/dead_walk.h"
+
+namespace iq::cli {
+namespace {
+
+bool IsOneOf(const std::vector<std::string>& wanted, const std::string& word) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), word) != wanted.end();
+}
+
+}  // namespace
+
+bool DeadFilter::Takes(const DeadLetter& letter) const {
+  if (!IsOneOf(codes, letter.code) || !IsOneOf(types, letter.type)) return false;
+  if (!since && !until) return true;
+  const auto at = ParseRfc3339(letter.at);
+  return at && (!since || *at >= *since) && (!until || *at < *until);
+}
+
+}  // namespace iq::cli
