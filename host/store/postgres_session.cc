@@ -131,10 +131,13 @@ Rows PostgresSession::Answer() {
   });
 }
 
-// Of a question whose answer nobody came for.
+// Of a question that nobody came for the answer of, or of a statement that could not be sent whole.
 void PostgresSession::DropAnswer() {
   if (steps_.empty()) return;
-  OnConnection([this] { ReadResults(); });
+  OnConnection([this] {
+    if (steps_.back().kind != Step::Kind::kSync) Sync();
+    ReadResults();
+  });
   failure_.reset();
 }
 

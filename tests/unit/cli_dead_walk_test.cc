@@ -110,7 +110,8 @@ TEST(DeadChoice, FailsForANameThatWasNotMet) {
 }
 
 TEST(DeadChoice, TakesWhatIsNamedAndPassesTheFilter) {
-  const Headers busy{{"x-iq-code", {std::string("lock_busy")}}};
+  const Headers busy{{"x-iq-code", {std::string("lock_busy")}},
+                     {"x-iq-outcome", {std::string("retry")}}};
   DeadChoice choice({.ids = {"a", "b"}, .filter = {.codes = {"lock_busy"}}});
   EXPECT_TRUE(choice.Takes(Read("{}", "a", busy)));
   EXPECT_FALSE(choice.Takes(Read("{}", "b")));
