@@ -51,6 +51,13 @@ class Servers {
     return true;
   }
 
+  // It is still away, for this reason now: that is what ServerStates tells.
+  void StillAway(const std::string& server, std::string_view reason) {
+    const std::lock_guard lock(mutex_);
+    Server& state = servers_[server];
+    if (state.away_since && !state.mend_said) state.reason = reason;
+  }
+
   // How long it was away, for the first connection that finds it back.
   std::optional<Clock::duration> Found(const std::string& server) {
     const std::lock_guard lock(mutex_);
@@ -110,6 +117,8 @@ void Outage::Failed(std::string_view reason, Unavailable::Mend mend) {
   const bool explained = mend == Unavailable::Mend::kSaid && servers.Explained(server_, reason);
   if (begins || explained) {
     log::Warn(fmt::format("{} is unavailable: {}; reconnecting", server_, reason));
+  } else {
+    servers.StillAway(server_, reason);
   }
   const auto pause =
       failures_ > kDoublingsMax ? kPauseMax : std::min(kPauseMax, kFirstPause * (1 << failures_));

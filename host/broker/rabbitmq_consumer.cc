@@ -39,7 +39,7 @@ void RabbitConsumer::TryOpen() {
   } catch (const AmqpClosed& closed) {
     outage_.Failed(closed.reason(), closed.mend());
   } catch (const TopologyMismatch& mismatch) {
-    outage_.Failed(mismatch.what());
+    outage_.Failed(mismatch.what(), Unavailable::Mend::kSaid);
   }
 }
 

@@ -55,7 +55,7 @@ bool RabbitPublisher::EnsureOpen() {
   } catch (const AmqpClosed& closed) {
     outage_.Failed(closed.reason(), closed.mend());
   } catch (const TopologyMismatch& mismatch) {
-    outage_.Failed(mismatch.what());
+    outage_.Failed(mismatch.what(), Unavailable::Mend::kSaid);
   }
   return false;
 }

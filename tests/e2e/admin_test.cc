@@ -82,7 +82,7 @@ TEST_F(AdminTest, AScrapeUnderLoadMatchesTheJournal) {
   EXPECT_EQ(Count("iq_dead_letters_total", {R"(code="schema")"}), kRounds);
   EXPECT_EQ(Count("iq_dead_letters_total", {R"(code="insufficient_funds")"}), 2.0 * kRounds);
   EXPECT_EQ(Count("iq_command_seconds_count"), 10.0 * kRounds);
-  EXPECT_EQ(Count("iq_deliveries_in_flight"), 0);
+  EXPECT_TRUE(Eventually(kPatience, [&] { return Count("iq_deliveries_in_flight") == 0; }));
   EXPECT_EQ(Count("iq_workers_consuming"), static_cast<double>(hosts));
   iq_.StopHosts();
 }
@@ -136,7 +136,7 @@ TEST_F(AdminTest, NobodyElsesPathsAreAnswered) {
   iq_.StartHosts();
   const int port = AdminPorts(iq_).at(0);
   EXPECT_EQ(Ask(port, "/livez").status, 200);
-  EXPECT_EQ(Ask(port, "/readyz").status, 200);
+  EXPECT_TRUE(Eventually(kPatience, [&] { return Ask(port, "/readyz").status == 200; }));
   EXPECT_EQ(Ask(port, "/etc/passwd").status, 404);
   EXPECT_EQ(Ask(port, "/../metrics").status, 404);
   iq_.StopHosts();

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -39,6 +38,7 @@ std::string Traceparent(const char* flags = "01") {
 InstallationOptions Signed() {
   InstallationOptions options;
   options.security = fmt::format("require_signature: true, keys: [{}]", kKey);
+  options.admin = "listen: '127.0.0.1:0'";
   return options;
 }
 
@@ -62,10 +62,7 @@ std::map<std::string, std::string> AttributesOf(const json& holder) {
 
 class TraceTest : public testing::Test {
  protected:
-  TraceTest() : iq_(Signed()) {
-    std::ofstream(iq_.config(), std::ios::app) << "admin: {listen: '127.0.0.1:0'}\n";
-    iq_.OpenAccount(kUser, 0);
-  }
+  TraceTest() : iq_(Signed()) { iq_.OpenAccount(kUser, 0); }
 
   void StartTracedHost() {
     iq_.LaunchHost({"env", "OTEL_EXPORTER_OTLP_ENDPOINT=" + collector_.url(),

@@ -245,6 +245,10 @@ TEST_F(TlsHost, OutlivesABadCertificateAndSaysSoOnce) {
   };
   const auto before = refusals();
   EXPECT_TRUE(Eventually(kPatience, [&] { return refusals() >= before + 3; })) << Log();
+  // An idle host asks its database every few seconds.
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    return CountLines(Log(), {"postgresql at", "has expired"}) != 0;
+  })) << Log();
   servers().Show(certificates().good);
   ExpectIncome(1003);
   for (const char* const server : {"rabbitmq at", "postgresql at"}) {
