@@ -71,7 +71,7 @@ image-test: server-deps image-deps
 COMPOSE := docker compose --project-name iq --env-file docker/.env -f docker/compose.yaml
 
 docker/.env:
-	cp docker/.env.example $@
+	install -m 600 docker/.env.example $@
 	@echo "docker/.env: made from docker/.env.example; change the passwords before anybody else can reach this machine"
 
 dev-start: dev-build dev-up

@@ -1,21 +1,34 @@
 #!/bin/sh
-# Without arguments: IQ_PROCESSES hosts under supervisor. With arguments: that verb of iq, for
-# instance `docker run iq migrate`.
+# Without arguments: IQ_PROCESSES hosts under supervisor. With arguments: a verb of iq, for instance
+# `docker run iq dead list`.
 set -eu
 
-# The plugins that this image brings, each as a whole; those that users have put there stay.
-for plugin in /usr/lib/iq/plugins/*.so; do
-  name=$(basename "$plugin")
-  cmp -s "$plugin" "$IQ_PLUGINS/$name" && continue
-  cp "$plugin" "$IQ_PLUGINS/.$name.new"
-  mv "$IQ_PLUGINS/.$name.new" "$IQ_PLUGINS/$name"
-done
-
 if [ $# -gt 0 ]; then
-  verb=$1
-  shift
-  exec "$IQ_BIN" "$verb" --config "$IQ_CONFIG" "$@"
+  exec "$IQ_BIN" "$@" --config "$IQ_CONFIG"
 fi
+
+# Puts the plugins that this image brings into the drop-in folder, each as a whole. What a user has
+# put there under the same name stays: beside each plugin lies the sum of what an image put there.
+install_plugins() {
+  for plugin in /usr/lib/iq/plugins/*.so; do
+    name=$(basename "$plugin")
+    mine=$IQ_PLUGINS/.$name.image
+    if [ -e "$IQ_PLUGINS/$name" ] && ! sha256sum --status --check "$mine" 2>/dev/null; then
+      continue
+    fi
+    new=$(mktemp "$IQ_PLUGINS/.new.XXXXXX")
+    cp "$plugin" "$new"
+    chmod 644 "$new"
+    mv "$new" "$IQ_PLUGINS/$name"
+    sha256sum "$IQ_PLUGINS/$name" > "$mine"
+  done
+}
+
+if [ ! -w "$IQ_PLUGINS" ]; then
+  echo "$IQ_PLUGINS: user $(id -u) must own it and be able to write to it" >&2
+  exit 2
+fi
+install_plugins
 
 case $IQ_PROCESSES in
   *[!0-9]* | '' | 0*) echo "IQ_PROCESSES: \"$IQ_PROCESSES\"; write a number from 1 to 99" >&2; exit 2 ;;

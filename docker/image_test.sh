@@ -18,10 +18,14 @@ fail() { echo "image-test: $*" >&2; exit 1; }
 store() { buildah --root "$DIR/storage" --runroot "$DIR/run" --storage-driver vfs "$@"; }
 inside() { store run --isolation chroot --network host "${environment[@]}" "$container" -- "$@"; }
 
+control() { inside supervisorctl -c /var/lib/iq/supervisord.conf "$@"; }
+
 clean_up() {
   trap - EXIT
-  [ -z "$supervisor_pid" ] || kill -TERM "$supervisor_pid" 2>/dev/null || true
-  [ -z "$supervisor_pid" ] || wait "$supervisor_pid" || true
+  if [ -n "$supervisor_pid" ]; then
+    control shutdown >/dev/null 2>&1 || true
+    wait "$supervisor_pid" || true
+  fi
   [ -z "$container" ] || store rm "$container" >/dev/null || true
   "$servers" remove "$DIR/servers" >/dev/null 2>&1 || true
 }
@@ -32,11 +36,10 @@ make_base() {
   store images --quiet docker.io/library/debian:bookworm-slim 2>/dev/null | grep -q . && return
   step "base image by debootstrap"
   local mirror
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Suite: bookworm' | head -n 1)
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Codename: bookworm' | head -n 1)
   rm -rf "$DIR/base"
   debootstrap --variant=minbase bookworm "$DIR/base" "${mirror:-http://deb.debian.org/debian}" >"$DIR/debootstrap.log"
-  rm -rf "$DIR/base"/etc/apt/sources.list*
-  cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$DIR/base/etc/apt/"
+  cp -a /etc/apt/apt.conf.d "$DIR/base/etc/apt/"
   rm -rf "$DIR/base"/var/cache/apt/archives/*.deb
   local base
   base=$(store from scratch)
@@ -54,8 +57,8 @@ build_image() {
 
 start_supervisor() {
   step "supervisor"
-  inside iq migrate --config /usr/share/iq/config.yaml
-  inside iq seed --config /usr/share/iq/config.yaml
+  inside entrypoint.sh migrate
+  inside entrypoint.sh seed
   inside entrypoint.sh >"$DIR/supervisor.log" 2>&1 &
   supervisor_pid=$!
   local ready=
@@ -64,8 +67,12 @@ start_supervisor() {
     sleep 1
   done
   [ -n "$ready" ] || { cat "$DIR/health.log"; tail -n 20 "$DIR/supervisor.log"; fail "not healthy within a minute"; }
-  local running
-  running=$(inside supervisorctl -c /var/lib/iq/supervisord.conf status | grep -c RUNNING)
+  local running=0
+  for _ in $(seq 30); do  # Which a process is once it has lived for startsecs.
+    running=$(control status | grep -c RUNNING || true)
+    [ "$running" = 10 ] && break
+    sleep 1
+  done
   [ "$running" = 10 ] || fail "$running of 10 processes are RUNNING"
 }
 
@@ -79,7 +86,7 @@ count() {
 
 carry_out_commands() {
   step "$COMMANDS commands"
-  inside iq send --config /usr/share/iq/config.yaml income userId=2 sum=1 --count "$COMMANDS"
+  inside entrypoint.sh send income userId=2 sum=1 --count "$COMMANDS"
   local done=0
   for _ in $(seq 60); do
     done=$(count 'iq_commands_total{outcome="done"')
@@ -90,6 +97,7 @@ carry_out_commands() {
   local rows
   rows=$("$servers" psql "$DIR/servers" -At -c 'SELECT count(*) FROM iq.journal')
   [ "$rows" = "$COMMANDS" ] || fail "the journal has $rows rows"
+  inside entrypoint.sh dead list
 }
 
 say_sizes() {
@@ -103,7 +111,7 @@ say_sizes() {
 
 stop_in_order() {
   step "stop"
-  inside supervisorctl -c /var/lib/iq/supervisord.conf shutdown >/dev/null
+  control shutdown >/dev/null
   wait "$supervisor_pid" || true
   supervisor_pid=
   [ "$(grep -c 'exit status 0' "$DIR/supervisor.log")" = 10 ] || fail "not all ten ended in order; see $DIR/supervisor.log"
@@ -124,7 +132,8 @@ set -a
 # shellcheck disable=SC1091
 . "$DIR/servers/env"
 set +a
-environment=(--env "IQ_BROKER_URL=$IQ_BROKER_URL" --env "IQ_STORE_URL=$IQ_STORE_URL" --env "IQ_LOCKS_URL=$IQ_LOCKS_URL")
+! curl -fs http://127.0.0.1:9400/livez >/dev/null || fail "something answers at port 9400 already"
+environment=(--env IQ_ADMIN_HOST=127.0.0.1 --env "IQ_BROKER_URL=$IQ_BROKER_URL" --env "IQ_STORE_URL=$IQ_STORE_URL" --env "IQ_LOCKS_URL=$IQ_LOCKS_URL")
 container=$(store from --pull-never iq)
 start_supervisor
 carry_out_commands

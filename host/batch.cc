@@ -178,7 +178,8 @@ bool Batch::TryAlone(Item& item) {
     item.ran = handled.ran;
     if (handled.conflict) return false;
     if (handled.verdict.outcome == Outcome::kRetry || handled.verdict.outcome == Outcome::kFailed) {
-      item.verdict = std::move(handled.verdict);
+      session_.Rollback();
+      JudgeUnrecorded(item, std::move(handled.verdict));
       return true;
     }
     if (handled.verdict.outcome == Outcome::kRejected && handled.wrote) {
@@ -194,9 +195,19 @@ bool Batch::TryAlone(Item& item) {
     if (journal_.IsRepeat(error)) return RecallRepeat(item);
     Handled handled = Bus::Judge(error);
     if (handled.conflict) return false;
-    item.verdict = std::move(handled.verdict);
+    JudgeUnrecorded(item, std::move(handled.verdict));
     return true;
   }
+}
+
+// What fails may do so because a copy of it has been carried out since the journal was asked.
+void Batch::JudgeUnrecorded(Item& item, Verdict verdict) {
+  try {
+    if (item.command->has_id && RecallRepeat(item)) return;
+  } catch (const std::runtime_error&) {
+    // It may be this very command that the database cannot bear: it is not to be had for nothing.
+  }
+  item.verdict = std::move(verdict);
 }
 
 // Another worker has journalled this id just now. False when its row is gone again.

@@ -69,6 +69,7 @@ class Batch {
   bool TurnIsOver(const std::vector<std::optional<Handled>>& handled) const;
   void RunAlone(Item& item);
   bool TryAlone(Item& item);
+  void JudgeUnrecorded(Item& item, Verdict verdict);
   bool RecallRepeat(Item& item);
   void Commit(std::span<Item* const> items, std::span<Verdict* const> verdicts);
   void CheckLeases();

@@ -1,5 +1,5 @@
 // What this process counts and times, for Prometheus. docs/metrics.md tells its readers what each
-// name means; what can be looked up when somebody asks is in host/admin/collect.
+// name means; what can be looked up when somebody asks is in host/admin/scrape.
 //
 // One of each for the process, as with the log: whoever does the work counts it.
 #pragma once
@@ -25,7 +25,7 @@ class Metrics {
   static Metrics& OfThisProcess();
 
   // A command's outcome, once for each time it was carried out. `done` and `rejected`: exactly the
-  // rows that this process has put into the journal.
+  // rows that this process has put into the journal, but for those of a commit without an answer.
   void CountCommand(std::string_view type, std::string_view outcome);
   // A command that the journal knew: its first outcome was sent again.
   void CountRepeat(const std::string& type);

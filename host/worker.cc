@@ -49,11 +49,6 @@ log::About About(const Item& item) {
   return {command.id, command.type, item.plugin, command.trace.trace_id};
 }
 
-std::uint64_t CountWithoutId() {
-  static std::atomic<std::uint64_t> count{0};
-  return ++count;
-}
-
 // Without those that the host made up.
 std::vector<std::string> Uuids(std::span<Item* const> items) {
   std::vector<std::string> uuids;
@@ -203,10 +198,7 @@ void Worker::Take(Delivery delivery) {
   Admit(taken);
   if (!taken.item.command->has_id) {
     Metrics::OfThisProcess().CountWithoutId();
-    log::Debug(
-        fmt::format("a command without an id, the {}. of this process: it cannot be de-duplicated",
-                    CountWithoutId()),
-        About(taken.item));
+    log::Debug("a command without an id: it cannot be de-duplicated", About(taken.item));
   }
   in_hand_.push_back(std::move(taken));
 }
@@ -349,7 +341,7 @@ void Worker::RunInHand() {
   const auto pass = EnterGate(candidates.front()->suspicion.has_value());
   const bool asked = AskJournal(candidates);
   const std::vector<InHand*> ready = TakeLocks(candidates);
-  const auto known = asked ? journal_.Answer() : std::map<std::string, JournalEntry>();
+  auto known = asked ? journal_.Answer() : std::map<std::string, JournalEntry>();
   waiting_for_locks_ = ready.empty();
   GiveUpWaiting();
   if (ready.empty()) return;
@@ -357,7 +349,8 @@ void Worker::RunInHand() {
   std::vector<Item*> items;
   items.reserve(ready.size());
   for (InHand* each : ready) items.push_back(&each->item);
-  JudgeRepeats(items, asked ? known : journal_.Find(Uuids(items)));
+  if (!asked) known = journal_.Find(Uuids(items));
+  JudgeRepeats(items, known);
   std::erase_if(items, [](const Item* item) { return item->verdict.has_value(); });
   if (items.empty()) return;
   if (const auto& suspicion = ready.front()->suspicion; suspicion && suspicion->convicted()) {
@@ -427,13 +420,14 @@ void Worker::GiveUpWaiting() {
   }
 }
 
-// A lock server that is away frees them by itself.
+// A lock server that is away frees them by itself. It is tried again with every turn, so that an
+// idle worker sees that it is back.
 void Worker::StartRelease() {
   if (!std::exchange(locks_held_, false)) return;
   try {
     locks_->StartRelease();
   } catch (const Unavailable&) {
-    return;
+    locks_held_ = true;
   }
 }
 
@@ -442,7 +436,7 @@ void Worker::FinishRelease() {
   try {
     locks_->FinishRelease();
   } catch (const Unavailable&) {
-    return;
+    locks_held_ = true;
   }
 }
 

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -17,10 +19,13 @@ namespace {
 
 constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
-constexpr std::size_t kThreads = 2;
+// A look at servers that are away takes a thread for seconds: others are to answer meanwhile.
+constexpr std::size_t kThreads = 4;
+constexpr std::chrono::milliseconds kStopStep{5};
 constexpr std::size_t kRequestBytesMax = 64 * 1024;
 constexpr std::time_t kPatienceS = 5;
 constexpr int kServiceUnavailable = 503;
+constexpr int kInternalError = 500;
 
 void AnswerFaults(const std::vector<std::string>& faults, httplib::Response& response) {
   if (faults.empty()) {
@@ -36,6 +41,12 @@ void AnswerFaults(const std::vector<std::string>& faults, httplib::Response& res
 AdminEndpoint::AdminEndpoint(const std::string& listen, AdminAnswers answers)
     : answers_(std::move(answers)), server_(std::make_unique<httplib::Server>()) {
   server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  server_->set_keep_alive_max_count(1);  // An idle connection would keep a thread.
+  server_->set_exception_handler([](const httplib::Request& request, httplib::Response& response,
+                                    const std::exception_ptr& /*exception*/) {
+    log::Error(fmt::format("{} could not be answered", request.path));
+    response.status = kInternalError;
+  });
   server_->set_payload_max_length(kRequestBytesMax);
   server_->set_read_timeout(kPatienceS);
   server_->set_write_timeout(kPatienceS);
@@ -62,13 +73,21 @@ AdminEndpoint::AdminEndpoint(const std::string& listen, AdminAnswers answers)
         listen, errno == 0 ? "no such address" : std::generic_category().message(errno)));
     return;
   }
-  log::Info(fmt::format("answering at http://{}:{}/metrics", address.host, port));
-  thread_ = std::thread([this] { server_->listen_after_bind(); });
+  const bool numeric_v6 = address.host.find(':') != std::string::npos;
+  log::Info(fmt::format("answering at http://{}:{}/metrics",
+                        numeric_v6 ? '[' + address.host + ']' : address.host, port));
+  thread_ = std::thread([this] {
+    server_->listen_after_bind();
+    has_ended_ = true;
+  });
 }
 
+// httplib's stop() does nothing before the loop has begun.
 AdminEndpoint::~AdminEndpoint() {
+  if (!thread_.joinable()) return;
+  while (!server_->is_running() && !has_ended_) std::this_thread::sleep_for(kStopStep);
   server_->stop();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void AdminEndpoint::Route() {

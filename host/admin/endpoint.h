@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +35,7 @@ class AdminEndpoint {
 
   AdminAnswers answers_;
   std::unique_ptr<httplib::Server> server_;
+  std::atomic<bool> has_ended_{false};  // The server's loop.
   std::thread thread_;
 };
 

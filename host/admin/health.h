@@ -1,7 +1,6 @@
 // Whether this process lives, and whether it does its work.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <string>
 #include <vector>

@@ -56,10 +56,9 @@ prometheus::MetricFamily BuildInfo() {
 }  // namespace
 
 Scrape::Scrape(const Config& config, const PluginDirectory& plugins, Broker& broker, Store& store)
-    : config_(config), plugins_(plugins), broker_(broker), session_(store.Open(kStatementMax)) {}
+    : config_(config), plugins_(plugins), broker_(broker), store_(store) {}
 
 std::string Scrape::Text(HostPhase phase) {
-  const std::lock_guard lock(mutex_);
   Families families = Metrics::OfThisProcess().Collect();
   families.push_back(BuildInfo());
   families.push_back(Reading("iq_ready", "1 when this process can carry out commands, as /readyz.")
@@ -67,8 +66,8 @@ std::string Scrape::Text(HostPhase phase) {
                          .Take());
   AddWorkers(families);
   AddPlugins(families);
-  LookAtServers();
-  families.insert(families.end(), seen_.begin(), seen_.end());
+  const Families seen = LookAtServers();
+  families.insert(families.end(), seen.begin(), seen.end());
   return prometheus::TextSerializer().Serialize(families);
 }
 
@@ -133,21 +132,30 @@ void Scrape::AddPlugins(Families& families) const {
   families.push_back(refused.Take());
 }
 
-void Scrape::LookAtServers() {
-  if (looked_at_ != Clock::time_point{} && Clock::now() - looked_at_ < kLookEvery) return;
-  seen_.clear();
+Scrape::Families Scrape::LookAtServers() {
+  const std::unique_lock looking(looking_, std::try_to_lock);
+  const bool due =
+      looking && (looked_at_ == Clock::time_point{} || Clock::now() - looked_at_ >= kLookEvery);
+  if (!due) {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+  Families seen;
   for (const auto look : {&Scrape::LookAtQueues, &Scrape::LookAtJournal}) {
     try {
       Families found = (this->*look)();
-      std::move(found.begin(), found.end(), std::back_inserter(seen_));
+      std::move(found.begin(), found.end(), std::back_inserter(seen));
     } catch (const std::exception& error) {
       log::Debug(error.what());  // iq_server_away and the log say what is wrong.
     }
   }
   looked_at_ = Clock::now();
+  const std::lock_guard lock(mutex_);
+  seen_ = std::move(seen);
+  return seen_;
 }
 
-Scrape::Families Scrape::LookAtQueues() {
+Scrape::Families Scrape::LookAtQueues() const {
   Reading ready("iq_queue_messages", "Messages in the queue that wait to be delivered.");
   Reading consumers("iq_queue_consumers", "Consumers of the queue, of all processes.");
   std::set<std::string> queues{config_.dead_letter.queue};
@@ -164,8 +172,11 @@ Scrape::Families Scrape::LookAtQueues() {
   return {ready.Take(), consumers.Take()};
 }
 
-Scrape::Families Scrape::LookAtJournal() {
-  const auto extent = session_->journal().Measure();
+// On a session that ends with the look: one that is kept would pass for away after a restart of the
+// server, until the next look.
+Scrape::Families Scrape::LookAtJournal() const {
+  const auto session = store_.Open(kStatementMax);
+  const auto extent = session->journal().Measure();
   return {Reading("iq_journal_rows", "Rows of the journal, about.")
               .Add({}, static_cast<double>(extent.rows))
               .Take(),

@@ -5,9 +5,7 @@
 #include <prometheus/metric_family.h>
 
 #include <chrono>
-#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +17,9 @@
 
 namespace iq {
 
-// Thread-safe: one question at a time. Asks the broker and the database on connections of its own,
-// once in five seconds at most, and leaves out what it cannot find out.
+// Thread-safe. Asks the broker and the database on connections of its own, once in five seconds at
+// most, and leaves out what it cannot find out. Who comes while another asks gets the answers
+// before.
 class Scrape {
  public:
   // All must outlive this object.
@@ -35,17 +34,18 @@ class Scrape {
 
   void AddWorkers(Families& families) const;
   void AddPlugins(Families& families) const;
-  void LookAtServers();
-  Families LookAtQueues();
-  Families LookAtJournal();
+  Families LookAtServers();
+  Families LookAtQueues() const;
+  Families LookAtJournal() const;
 
   const Config& config_;
   const PluginDirectory& plugins_;
   Broker& broker_;
-  std::unique_ptr<Session> session_;
-  std::mutex mutex_;
+  Store& store_;
+  std::mutex looking_;  // Held by who asks the servers.
   Clock::time_point looked_at_{};
-  Families seen_;  // Of the servers, then.
+  std::mutex mutex_;  // Guards what follows.
+  Families seen_;     // Of the servers, the last time.
 };
 
 }  // namespace iq

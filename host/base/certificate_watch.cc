@@ -55,6 +55,7 @@ std::string Names(const X509* certificate) {
   if (!names) return Text(X509_get_subject_name(certificate));
   const int count = sk_GENERAL_NAME_num(names.get());
   std::vector<std::string> texts;
+  texts.reserve(static_cast<std::size_t>(std::min(count, kNamesMax)) + 1);
   for (int i = 0; i < std::min(count, kNamesMax); ++i) {
     texts.push_back(Printed(
         [&](BIO* out) { return GENERAL_NAME_print(out, sk_GENERAL_NAME_value(names.get(), i)); }));

@@ -135,8 +135,10 @@ void AmqpConnection::Login(const AmqpUrl& url, const std::string& connection_nam
                                  AMQP_DEFAULT_FRAME_SIZE, kHeartbeatSeconds, &table.table(),
                                  AMQP_SASL_METHOD_PLAIN, url.user.c_str(), url.password.c_str());
   if (!url.tls && IsNoAmqp(reply)) {
-    Lost(fmt::format("no AMQP in its answer ({}); a port for TLS needs amqps:// in broker.url",
-                     amqp_error_string2(reply.library_error)));
+    Lost(
+        fmt::format("no AMQP in its answer to the login ({}); it may be starting, and a port for "
+                    "TLS needs amqps:// in broker.url",
+                    amqp_error_string2(reply.library_error)));
   }
   CheckReply(reply);
 }

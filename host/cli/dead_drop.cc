@@ -4,6 +4,7 @@
 #include "host/cli/dead_batch.h"
 #include "host/cli/dead_walk.h"
 #include "host/cli/progress.h"
+#include "host/cli/stop_request.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
 
@@ -21,6 +22,7 @@ void PrintDropped(const DeadLetter& letter, bool json) {
 }  // namespace
 
 int DropDead(const Config& config, const DeadSelection& selection, bool json) {
+  const StopRequest stop;
   const auto broker = OpenBroker(config.broker.url, "iq dead drop");
   DeadWalk walk(*broker, config);
   DeadChoice choice(selection);
@@ -34,6 +36,11 @@ int DropDead(const Config& config, const DeadSelection& selection, bool json) {
   };
   std::uint64_t passed = 0;
   while (auto letter = walk.Next()) {
+    if (stop.Came()) {
+      fmt::print(stderr, "iq: stopped after {} of {}; what is not named is still in {}\n", passed,
+                 walk.size(), config.dead_letter.queue);
+      return kFailed;
+    }
     progress.Show(++passed);
     if (choice.Takes(*letter)) batch.Add(std::move(*letter));
     if (batch.full()) drop();

@@ -170,7 +170,8 @@ int RetryEdited(const Config& config, const std::string& id, bool json) {
   directory.Keep();  // What somebody has written is not thrown away because it does not fit.
   try {
     const int status = RetryWith(config, *broker, *letter, body, json);
-    std::filesystem::remove_all(directory.path());
+    std::error_code ignored;
+    std::filesystem::remove_all(directory.path(), ignored);
     return status;
   } catch (const NotEdited& why) {
     return Refused(NotEdited(fmt::format("{}; your text is in {}", why.what(), file.string())), id);

@@ -51,10 +51,11 @@ class Retrying {
     if (batch_.empty()) return;
     progress_.Hide();
     const auto retried = retrier_.Retry(batch_.letters());
-    walk_.Remove(batch_.letters());
+    // Before they are removed, which may fail: they are back.
     for (std::size_t i = 0; i < retried.size(); ++i) {
       PrintRetried(batch_.letters()[i], retried[i], json_);
     }
+    walk_.Remove(batch_.letters());
     retried_ += retried.size();
     batch_.Clear();
   }

@@ -39,7 +39,8 @@ class Locks {
     FinishRelease();
   }
   // The same in two halves, with time for something else between them: the first does not wait for
-  // the server, and the second is the next call.
+  // the server's answer (it connects where the connection was lost), and the second is the next
+  // call.
   virtual void StartRelease() = 0;
   virtual void FinishRelease() = 0;
 

@@ -138,7 +138,7 @@ class RedisLocks final : public Locks {
   std::string owner_;
   std::chrono::milliseconds lease_;
   Leases held_;
-  // Keys of requests whose answer was lost. Release() deletes those that turn out to be ours.
+  // Keys of requests whose answer was lost. A release deletes those that turn out to be ours.
   Leases perhaps_held_;
   std::optional<RedisCall> release_;  // Sent, and not answered.
 };
@@ -209,7 +209,8 @@ void RedisLocks::StartRelease() {
                 [now = Clock::now()](const auto& entry) { return entry.second <= now; });
   perhaps_held_.merge(held_);
   held_.clear();
-  if (perhaps_held_.empty()) return;
+  // A server that was away is asked all the same: that shows that it is back.
+  if (perhaps_held_.empty() && !connection_.away()) return;
 
   connection_.Ensure();
   std::vector<std::string> keys;

@@ -65,6 +65,7 @@ class RedisConnection {
   std::vector<std::int64_t> Answer(const RedisCall& call);
 
   std::chrono::milliseconds UntilNextAttempt() const { return outage_.UntilNextAttempt(); }
+  bool away() const { return outage_.ongoing(); }
 
  private:
   struct ContextFree {

@@ -122,7 +122,7 @@ void PostgresSession::Ask(std::string_view sql, std::span<const iq_value> args) 
 }
 
 Rows PostgresSession::Answer() {
-  assert(phase_ == Phase::kIdle);
+  assert(phase_ == Phase::kIdle && !steps_.empty());
   return OnConnection([&] {
     Result answer = ReadResults();
     ThrowFailure();

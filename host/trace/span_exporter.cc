@@ -80,7 +80,7 @@ void SpanExporter::Run() {
   std::vector<CommandTrace> batch;  // Kept until it is taken, or refused.
   std::unique_lock lock(mutex_);
   while (true) {
-    AwaitWork(lock);
+    AwaitWork(lock, !batch.empty());
     if (batch.empty()) batch = TakeBatch();
     if (stopping_ && (batch.empty() || collector_.away() || time_is_up_)) break;
     if (batch.empty()) continue;
@@ -97,8 +97,9 @@ void SpanExporter::Run() {
   ended_.notify_one();
 }
 
-void SpanExporter::AwaitWork(std::unique_lock<std::mutex>& lock) {
-  if (collector_.away()) {
+// Where there is nothing to send, that the next attempt is due is no reason to wake up.
+void SpanExporter::AwaitWork(std::unique_lock<std::mutex>& lock, bool keeps_batch) {
+  if (collector_.away() && (keeps_batch || !queue_.empty())) {
     work_.wait_for(lock, collector_.UntilNextAttempt(), [this] { return stopping_; });
   } else {
     work_.wait_for(lock, kSendEvery, [this] { return stopping_ || queued_spans_ >= kBatchMax; });

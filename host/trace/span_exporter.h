@@ -33,7 +33,7 @@ class SpanExporter {
 
  private:
   void Run();
-  void AwaitWork(std::unique_lock<std::mutex>& lock);
+  void AwaitWork(std::unique_lock<std::mutex>& lock, bool keeps_batch);
   std::vector<CommandTrace> TakeBatch();
   Collector::Answer Send(const std::vector<CommandTrace>& batch);
   void DropRest(const std::vector<CommandTrace>& batch);

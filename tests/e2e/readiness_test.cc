@@ -35,7 +35,11 @@ class ReadinessTest : public testing::Test {
     EXPECT_TRUE(Eventually(kPatience, [&] { return IsReady(); })) << Ask(port_, "/readyz").text;
     ASSERT_EQ(iq_.Cli({"doctor"}).status, 0) << iq_.Cli({"doctor"}).out;
   }
-  void TearDown() override { iq_.StopHosts(); }
+  void TearDown() override {
+    iq_.hosts().front()->Signal(SIGCONT);
+    TestServers().Rabbitmqctl({"set_vm_memory_high_watermark", "0.4"});
+    iq_.StopHosts();
+  }
 
   bool IsReady() const { return Ask(port_, "/readyz").status == kOk; }
 
