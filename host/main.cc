@@ -25,9 +25,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(OneLineUsage);
   Invocation invocation;
-  for (const auto add : {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin,
-                         AddTop, AddDead, AddExplain, AddDoctor, AddConfig, AddAsyncApi,
-                         AddCompletion, AddPluginChildren}) {
+  for (const auto add :
+       {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin, AddTop, AddDead,
+        AddExplain, AddDoctor, AddConfig, AddAsyncApi, AddCompletion, AddPluginChildren}) {
     add(app, invocation);
   }
   try {
