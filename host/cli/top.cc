@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <optional>
@@ -96,7 +99,7 @@ Look LookAround(const Config& config, Broker& broker) {
 // A second, since the look before; of a process that has ended meanwhile its part is missing.
 std::int64_t Rate(std::uint64_t now, std::uint64_t before, double seconds) {
   if (now <= before || seconds <= 0) return 0;
-  return static_cast<std::int64_t>(static_cast<double>(now - before) / seconds + 0.5);
+  return std::llround(static_cast<double>(now - before) / seconds);
 }
 
 Table WorkTable(const Look& look, const Look& before) {
