@@ -37,5 +37,12 @@ if [ "$IQ_PROCESSES" -gt 99 ]; then
   echo "IQ_PROCESSES: $IQ_PROCESSES is more than 99; run more containers instead" >&2
   exit 2
 fi
-sed "s/^numprocs=.*/numprocs=$IQ_PROCESSES/" /usr/share/iq/supervisord.conf > "$IQ_VAR/supervisord.conf"
+# The hosts' output goes through a pipe of this user's: a container's own output may be another's, who
+# gave it to this process open, and supervisord opens what it writes to by name.
+rm -f "$IQ_VAR/output"
+mkfifo "$IQ_VAR/output"
+cat "$IQ_VAR/output" &
+exec 3> "$IQ_VAR/output"  # Kept open, so that `cat` ends with supervisord and not before.
+sed -e "s/^numprocs=.*/numprocs=$IQ_PROCESSES/" -e "s|^\(std.*_logfile\)=/dev/std.*|\1=$IQ_VAR/output|" \
+  /usr/share/iq/supervisord.conf > "$IQ_VAR/supervisord.conf"
 exec supervisord -c "$IQ_VAR/supervisord.conf"

@@ -59,10 +59,7 @@ start_supervisor() {
   step "supervisor"
   inside entrypoint.sh migrate
   inside entrypoint.sh seed
-  # Opened anew by the image's user, as /dev/stdout; Docker gives a container's streams to that user.
-  : >"$DIR/supervisor.log"
-  chmod 666 "$DIR/supervisor.log"
-  inside entrypoint.sh >>"$DIR/supervisor.log" 2>&1 &
+  inside entrypoint.sh >"$DIR/supervisor.log" 2>&1 &
   supervisor_pid=$!
   local ready=
   for _ in $(seq 60); do
