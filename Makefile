@@ -101,13 +101,16 @@ format:
 check-format:
 	@clang-format --dry-run --Werror $(SOURCES)
 
+# How far the analyzer follows a function's paths: a quarter of its usual depth takes half the time.
+ANALYZER_DEPTH := $(addprefix --extra-arg=,-Xclang -analyzer-config -Xclang max-nodes=50000)
+
 # One process a core, without g++'s own flags; headers are looked at with the files that include them.
 lint: deps
 	cmake --preset dev
 	mkdir -p build/lint
 	sed 's/-fno-gnu-unique//' build/dev/compile_commands.json > build/lint/compile_commands.json
 	printf '%s\n' $(filter host/%.cc plugins/%.cc bench/%.cc,$(SOURCES)) \
-	  | xargs -P "$$(nproc)" -n 1 clang-tidy --quiet -p build/lint
+	  | xargs -P "$$(nproc)" -n 1 clang-tidy --quiet -p build/lint $(ANALYZER_DEPTH)
 
 deps: PACKAGES = $(BUILD_PACKAGES) $(SERVER_PACKAGES) $(TEST_PACKAGES)
 build-deps: PACKAGES = $(BUILD_PACKAGES)
