@@ -1,6 +1,7 @@
 #include "host/worker.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <iterator>
@@ -19,6 +20,10 @@ using namespace std::chrono_literals;
 
 // How long an idle worker waits for a delivery before it looks after everything else.
 constexpr auto kIdleWait = 100ms;
+// How long it keeps the memory that a burst has needed: the next one may follow at once.
+constexpr auto kMemoryKept = 1s;
+// To look through all of it takes a millisecond, in which nobody else can allocate.
+constexpr auto kMemoryEvery = 10s;
 // How long it waits for confirms before it looks for deliveries again.
 constexpr auto kConfirmWait = 5ms;
 // How long others wait with a suspect for that.
@@ -125,6 +130,7 @@ void Worker::Turn() {
   FinishRelease();
   Receive();
   NoteState();
+  ReturnMemory();
   TidySuspects();
   DropStale();
   if (Clock::now() < paused_until_) return;
@@ -156,6 +162,18 @@ void Worker::Turn() {
   }
   StartRelease();
   SettleDecided();
+}
+
+// What a burst has needed goes back to the system once it is over.
+void Worker::ReturnMemory() {
+  const auto now = Clock::now();
+  if (!in_hand_.empty() || settlement_.pending() != 0) {
+    memory_due_ = std::max(now + kMemoryKept, memory_returned_at_ + kMemoryEvery);
+  } else if (memory_due_ && now >= *memory_due_) {
+    memory_due_.reset();
+    malloc_trim(0);
+    memory_returned_at_ = now;
+  }
 }
 
 // Waits where there is nothing to do, in the place that will have news first.

@@ -114,6 +114,7 @@ class Worker {
   void NoteProgressWhenIdle();
   void Pause(const std::string& reason);
   void NoteState();
+  void ReturnMemory();
   void Drain();
 
   const Config& config_;
@@ -136,6 +137,8 @@ class Worker {
   std::list<InHand> in_hand_;  // In order of arrival.
   Clock::time_point paused_until_{};
   Clock::time_point progress_noted_at_{};
+  std::optional<Clock::time_point> memory_due_;  // When what a burst needed is given back.
+  Clock::time_point memory_returned_at_{};
   Clock::time_point alone_since_{};  // That the commands in hand wait for more of them.
   bool waiting_for_locks_ = false;   // Nothing in hand could run in the last turn.
   bool locks_held_ = false;
