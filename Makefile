@@ -19,10 +19,10 @@ BUILD_PACKAGES := \
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev libvalijson-dev \
   libcpp-httplib-dev prometheus-cpp-dev libssl-dev sqlite3
 SERVER_PACKAGES := rabbitmq-server redis-server postgresql
-# An npm that is not Debian's cannot be installed beside it, and serves as well.
+# An npm or node that is not Debian's cannot be installed beside it, and serves as well.
 TEST_PACKAGES := libgtest-dev libgmock-dev supervisor prometheus clang-format clang-tidy \
-  clang libc++-dev libc++abi-dev rustc abigail-tools python3 python3-jsonschema groff-base \
-  $(shell command -v npm > /dev/null || echo npm)
+  clang libc++-dev libc++abi-dev rustc abigail-tools python3 python3-jsonschema groff-base chromium \
+  $(shell command -v node > /dev/null || echo nodejs) $(shell command -v npm > /dev/null || echo npm)
 
 IMAGE_PACKAGES := buildah debootstrap docker-compose curl
 

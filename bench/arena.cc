@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "host/broker/broker.h"
+#include "host/store/store.h"
 #include "tests/support/eventually.h"
 
 namespace iq::bench {
@@ -30,8 +31,9 @@ constexpr auto kStallMax = 60s;
 constexpr auto kStopMax = 60s;
 // The first fifth of a run is not counted: the processes of a contender start meanwhile.
 constexpr std::size_t kWarmUpShare = 5;
-// The last acks follow the last events, and nobody else can see them.
-constexpr auto kLastAcks = 1s;
+// The last acks follow the last events, where nobody else can see them, and then a host gives back
+// the memory that its load has needed.
+constexpr auto kAfterwards = 3s;
 // Above this, events are counted and no longer looked at one by one.
 constexpr std::int64_t kEventsReadMax = 100'000;
 constexpr std::size_t kEventsReadAtOnce = 50'000;
@@ -163,17 +165,29 @@ void Arena::AwaitConsumer() {
 }
 
 void Arena::FillJournal(std::int64_t rows) {
+  // To build an index at once takes a fraction of the time that it takes row by row.
+  store_->Rows("DROP INDEX iq.journal_keys");
   store_->Rows(
       "INSERT INTO iq.journal (message_id, command_id, type, outcome, events, payload_hash, "
-      "plugin, "
-      "attempts, worker, batch) "
-      "SELECT gen_random_uuid(), 'old-' || i, 'income', 'done', "
+      "plugin, attempts, worker, batch, committed_at, keys) "
+      "SELECT gen_random_uuid(), 'old-' || i, 'income', "
+      "CASE WHEN i % 100000 = 0 THEN 'rejected' ELSE 'done' END, "
       "'[{\"event\":\"balance.income\",\"data\":{\"userId\":1,\"sum\":1000,\"balance\":2000}}]', "
-      "decode(md5(i::text), 'hex'), 'income/1.0.0', 1, gen_random_uuid(), i "
+      "decode(md5(i::text), 'hex'), 'income/1.0.0', 1, gen_random_uuid(), i, "
+      "now() - i * interval '50 milliseconds', "
+      "ARRAY[CASE WHEN i % 100 = 1 THEN 'user:hot' ELSE 'user:' || i % 10000 END] "
       "FROM generate_series(1, CAST($1 AS bigint)) AS i",
       {std::to_string(rows)});
+  store_->Rows("CREATE INDEX journal_keys ON iq.journal USING gin (keys)");
   store_->Rows("VACUUM ANALYZE iq.journal");
   journalled_before_ = rows;
+}
+
+std::size_t Arena::Search(const JournalSearch& search) const {
+  constexpr auto kStatementMax = 5s;
+  const auto store = OpenStore(profile_->urls().store);
+  const auto session = store->Open(kStatementMax);
+  return JournalReader(session->journal()).Search(search).records.size();
 }
 
 void Arena::Fill(const Load& load) {
@@ -238,11 +252,11 @@ Measured Arena::Measure(const Contender& contender, const Load& load) {
   measured.cpu_us = (CpuSeconds(leaders) - cpu_before) * 1e6 / counted;
   measured.first_tenth = course.Rate(count * 0.01, count * 0.11);
   measured.last_tenth = course.Rate(count * 0.9, count);
-  measured.rss_after_mib = ResidentMib(processes[0]->pid());
   // With events that came twice, some commands are still to be done.
   Require(test::Eventually(kStallMax, [&] { return broker_->Depth("billing") == 0; }),
           "it leaves commands in the queue");
-  std::this_thread::sleep_for(kLastAcks);
+  std::this_thread::sleep_for(kAfterwards);
+  measured.rss_after_mib = ResidentMib(processes[0]->pid());
   Stop(processes);
   Check(load);
   return measured;
@@ -316,7 +330,7 @@ std::vector<double> Arena::MeasureLatencies(const Contender& contender, const Lo
     broker_->Publish(command);
   }
   receiver.join();
-  std::this_thread::sleep_for(kLastAcks);
+  std::this_thread::sleep_for(kAfterwards);
   Stop(processes);
   Require(received_at.size() == sent_at.size(), "it lost an event");
   for (std::int64_t number = warm_up; number < load.commands(); ++number) {

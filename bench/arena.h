@@ -11,6 +11,7 @@
 
 #include "bench/contender.h"
 #include "bench/load.h"
+#include "host/journal_search.h"
 #include "tests/e2e/profile.h"
 #include "tests/support/process.h"
 
@@ -42,8 +43,12 @@ class Arena {
   // Resident memory of an iq process that has had nothing to do.
   double idle_mib() const { return idle_mib_; }
 
-  // So many rows of other commands.
+  // So many rows of other commands, of the last days: one in a hundred of a hot user, the others of
+  // ten thousand; one in a hundred thousand was rejected.
   void FillJournal(std::int64_t rows);
+
+  // How many rows the first page of this search has.
+  std::size_t Search(const JournalSearch& search) const;
 
   // The queue is full of the load when the contender starts. Tables and events are checked at the
   // end.

@@ -9,17 +9,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/arena.h"
 #include "bench/contender.h"
 #include "bench/load.h"
 #include "bench/report.h"
+#include "bench/watchers.h"
 
 namespace iq::bench {
 namespace {
@@ -201,6 +204,60 @@ void StudyJournal(const Options& options, std::int64_t rows) {
   if (options.write) WriteSection(kReport, "journal", table);
 }
 
+// As many as a person leaves open, at the page that the contender itself serves.
+void StudyPage(const Options& options) {
+  constexpr std::size_t kTabs = 5;
+  constexpr int kPort = 9400;  // admin.listen of the shipped configuration.
+  std::vector<Entry> entries;
+  for (const std::size_t tabs : {std::size_t{0}, kTabs}) {
+    entries.push_back({fmt::format("the page open {} times", tabs), [tabs, &options] {
+                         Arena arena(test::ProfileName::kServers);
+                         const Watchers watchers(kPort, tabs);
+                         const Contender contender = Iq(1);
+                         const Measured measured =
+                             arena.Drain(contender, LoadFor(contender, options));
+                         if (tabs > 0 && watchers.bytes() == 0) {
+                           throw std::runtime_error("the page told nobody anything");
+                         }
+                         return measured;
+                       }});
+  }
+  RunInTurn(entries, options.runs);
+  const std::string table = ComparisonTable(entries);
+  Say(table);
+  if (options.write) WriteSection(kReport, "page", table);
+}
+
+// What a person may ask the journal for.
+void StudySearch(const Options& options, std::int64_t rows) {
+  const std::vector<std::pair<std::string, JournalSearch>> searches{
+      {"the newest", {}},
+      {"one id", {.id = "old-1"}},
+      {"a user with 0.01 % of the rows", {.key = "user:7"}},
+      {"a user with 1 % of the rows", {.key = "user:hot"}},
+      {"a user without any", {.key = "user:none"}},
+      {"a type without any", {.type = "none"}},
+      {"what was rejected, one of 100,000", {.outcome = "rejected"}},
+      {"type, outcome and user", {.key = "user:7", .type = "income", .outcome = "done"}}};
+  Arena arena(test::ProfileName::kServers);
+  arena.FillJournal(rows);
+  std::vector<std::vector<std::string>> table{{"looked for", "rows of the first page", "ms"}};
+  for (const auto& [label, search] : searches) {
+    Series took{label};
+    std::size_t found = 0;
+    for (int run = 0; run < options.runs; ++run) {
+      const auto began = Clock::now();
+      found = arena.Search(search);
+      took.values.push_back(
+          std::chrono::duration<double, std::milli>(Clock::now() - began).count());
+    }
+    table.push_back({label, std::to_string(found), Spread(took, "{:.1f}")});
+    Say(fmt::format("{:36} {}", label, Spread(took, "{:.1f}")));
+  }
+  Say(MarkdownTable(table));
+  if (options.write) WriteSection(kReport, "search", MarkdownTable(table));
+}
+
 void StudyBacklog(const Options& options, std::int64_t commands) {
   Series first{"first tenth, commands/s"};
   Series last{"last tenth, commands/s"};
@@ -317,6 +374,12 @@ int Main(int argc, char** argv) {
   CLI::App* deep = AddStudy(app, options, "backlog", "The end of a long queue against its begin");
   deep->add_option("--backlog", backlog)->capture_default_str();
   deep->callback([&] { StudyBacklog(options, backlog); });
+  AddStudy(app, options, "page", "With the page open and without")->callback([&] {
+    StudyPage(options);
+  });
+  CLI::App* search = AddStudy(app, options, "search", "Searches in a full journal");
+  search->add_option("--rows", rows)->capture_default_str();
+  search->callback([&] { StudySearch(options, rows); });
   AddStudy(app, options, "start", "How soon a process works")->callback([&] {
     StudyStart(options);
   });

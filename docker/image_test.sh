@@ -69,7 +69,7 @@ start_supervisor() {
   [ -n "$ready" ] || { cat "$DIR/health.log"; tail -n 20 "$DIR/supervisor.log"; fail "not healthy within a minute"; }
   local running=0
   for _ in $(seq 30); do  # Which a process is once it has lived for startsecs.
-    running=$(control status | grep -c RUNNING || true)
+    running=$(control status | grep -c '^iq:.*RUNNING' || true)
     [ "$running" = 10 ] && break
     sleep 1
   done
@@ -100,6 +100,13 @@ carry_out_commands() {
   inside entrypoint.sh dead list
 }
 
+# From this machine: it may be looked at.
+ask_for_the_page() {
+  step "the page"
+  curl -fs http://127.0.0.1:8080/ | grep -q '<title>' || fail "no page at port 8080"
+  curl -fs http://127.0.0.1:8080/api/session | grep -q '"may":"read"' || fail "the page does not tell who may"
+}
+
 say_sizes() {
   local image memory=0 pid
   image=$(du -sm "$(store mount "$container")" | cut -f1)
@@ -114,7 +121,7 @@ stop_in_order() {
   control shutdown >/dev/null
   wait "$supervisor_pid" || true
   supervisor_pid=
-  [ "$(grep -c 'exit status 0' "$DIR/supervisor.log")" = 10 ] || fail "not all ten ended in order; see $DIR/supervisor.log"
+  [ "$(grep -c 'stopped: iq_.*exit status 0\|stopped: console.*exit status 0' "$DIR/supervisor.log")" = 11 ] || fail "not all eleven ended in order; see $DIR/supervisor.log"
 }
 
 check_compose() {
@@ -133,10 +140,11 @@ set -a
 . "$DIR/servers/env"
 set +a
 ! curl -fs http://127.0.0.1:9400/livez >/dev/null || fail "something answers at port 9400 already"
-environment=(--env IQ_ADMIN_HOST=127.0.0.1 --env "IQ_BROKER_URL=$IQ_BROKER_URL" --env "IQ_STORE_URL=$IQ_STORE_URL" --env "IQ_LOCKS_URL=$IQ_LOCKS_URL")
+environment=(--env IQ_ADMIN_HOST=127.0.0.1 --env IQ_CONSOLE_LISTEN=127.0.0.1:8080 --env "IQ_BROKER_URL=$IQ_BROKER_URL" --env "IQ_STORE_URL=$IQ_STORE_URL" --env "IQ_LOCKS_URL=$IQ_LOCKS_URL")
 container=$(store from --pull-never iq)
 start_supervisor
 carry_out_commands
+ask_for_the_page
 say_sizes
 stop_in_order
 echo "image-test: passed"

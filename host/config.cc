@@ -103,13 +103,21 @@ void CheckSecurity(const Config& config, ConfigReader& reader) {
                "security.keys, or set the environment variable that is named there");
 }
 
-void CheckListen(const Config& config, ConfigReader& reader) {
-  const std::string& listen = config.admin.listen;
-  if (listen == AdminConfig::kOff || ParseHostAndPort(listen) || reader.IsWrong("admin.listen"))
-    return;
-  reader.Wrong("admin.listen", fmt::format("\"{}\"; write HOST:PORT, for instance 127.0.0.1:9400, "
-                                           "with port 0 for any that is free, or off",
-                                           listen));
+// `otherwise`: what may stand there instead of an address.
+void CheckAddress(const std::string& key, const std::string& address, const std::string& usual,
+                  std::string_view otherwise, ConfigReader& reader) {
+  if (ParseHostAndPort(address) || reader.IsWrong(key)) return;
+  reader.Wrong(key,
+               fmt::format("\"{}\"; write HOST:PORT, for instance {}, with port 0 for any that "
+                           "is free{}",
+                           address, usual, otherwise));
+}
+
+void CheckAdmin(const AdminConfig& admin, ConfigReader& reader) {
+  if (admin.listen != AdminConfig::kOff) {
+    CheckAddress("admin.listen", admin.listen, AdminConfig{}.listen, ", or off", reader);
+  }
+  CheckAddress("admin.console", admin.console, AdminConfig{}.console, "", reader);
 }
 
 // All three or none: a default for one of them could move money to where nobody looks.
@@ -135,7 +143,7 @@ Config LoadConfig(const std::string& path) {
   CheckConsumers(config, reader);
   CheckLease(config, reader);
   CheckSecurity(config, reader);
-  CheckListen(config, reader);
+  CheckAdmin(config.admin, reader);
   DefaultUrls(config);
 
   std::string mistakes;

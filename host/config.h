@@ -89,9 +89,20 @@ struct LimitsConfig {
   std::chrono::milliseconds shutdown{std::chrono::seconds{20}};
 };
 
+// Whoever sends the token may use the page.
+struct AdminToken {
+  enum class May { kRead, kWrite };
+  std::string name;    // IsTokenName (host/config_text.h); no two alike.
+  std::string sha256;  // Of the token's text: 64 lower-case hex digits.
+  May may = May::kRead;
+};
+
 struct AdminConfig {
   static constexpr const char* kOff = "off";
-  std::string listen = "127.0.0.1:9400";  // HOST:PORT, port 0 for any that is free; or kOff.
+  std::string listen = "127.0.0.1:9400";   // HOST:PORT, port 0 for any that is free; or kOff.
+  std::string console = "127.0.0.1:8080";  // HOST:PORT, port 0 for any that is free.
+  bool show_bodies = true;
+  std::vector<AdminToken> tokens;
 };
 
 // Where spans go, and what they share (host/trace/environment.h).
@@ -126,6 +137,9 @@ struct Config {
   LimitsConfig limits;
   AdminConfig admin;
   LogConfig log;
+  // Not in the file: where it was read from, and the folder of the SQL files.
+  std::string file;
+  std::string sql_directory;
   // Not in the file: what the environment of `iq run` says.
   TracingConfig tracing;
 };
@@ -139,7 +153,8 @@ Config LoadConfig(const std::string& path);
 // Throws UsageError that names each URL which is not set and the environment variable to set.
 void RequireUrls(const Config& config);
 
-// The effective configuration as YAML that LoadConfig would read, or as JSON; secrets masked.
+// The effective configuration as JSON, or as YAML that LoadConfig would read but for the sums of
+// tokens; secrets masked.
 std::string ConfigAsYaml(const Config& config);
 std::string ConfigAsJson(const Config& config);
 

@@ -15,6 +15,7 @@ constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::chrono::milliseconds kDay = 24h;
 
+constexpr std::array<std::string_view, 2> kMay{"read", "write"};
 constexpr std::array<std::string_view, 3> kOnBusy{"retry", "requeue", "reject"};
 constexpr std::array<std::string_view, 2> kQueueTypes{"quorum", "classic"};
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warn", "error"};
@@ -45,6 +46,17 @@ void VisitConsumer(ConfigVisitor& v, ConsumerConfig& consumer) {
   v.Count("batch", consumer.batch, 1, 1000);
 }
 
+void VisitAdmin(ConfigVisitor& v, AdminConfig& admin) {
+  v.Text("listen", admin.listen, kNameBytesMax);
+  v.Text("console", admin.console, kNameBytesMax);
+  v.Flag("show_bodies", admin.show_bodies);
+  v.Tokens("tokens", admin.tokens, [&](AdminToken& token) {
+    v.TokenName("name", token.name);
+    v.TokenDigest("sha256", token.sha256);
+    v.Choice("may", token.may, kMay);
+  });
+}
+
 void VisitPolicies(ConfigVisitor& v, Config& config) {
   v.Section("events", [&] {
     v.Text("exchange", config.events.exchange, kNameBytesMax);
@@ -67,7 +79,7 @@ void VisitPolicies(ConfigVisitor& v, Config& config) {
     v.Duration("deadline", config.limits.deadline, 100ms, 10min);
     v.Duration("shutdown", config.limits.shutdown, 1s, 10min);
   });
-  v.Section("admin", [&] { v.Text("listen", config.admin.listen, kNameBytesMax); });
+  v.Section("admin", [&] { VisitAdmin(v, config.admin); });
   v.Section("log", [&] {
     v.Choice("level", config.log.level, kLogLevels);
     v.Choice("format", config.log.format, kLogFormats);

@@ -41,14 +41,11 @@ class ConfigPrinter final : public ConfigVisitor {
   }
   void Consumers(std::string_view key, std::vector<ConsumerConfig>& consumers,
                  const std::function<void(ConsumerConfig&)>& fields) override {
-    Json list = Json::array();
-    for (ConsumerConfig& consumer : consumers) {
-      list.push_back(Json::object());
-      Json* const above = std::exchange(current_, &list.back());
-      fields(consumer);
-      current_ = above;
-    }
-    Put(key, std::move(list));
+    PutList(key, consumers, fields);
+  }
+  void Tokens(std::string_view key, std::vector<AdminToken>& tokens,
+              const std::function<void(AdminToken&)>& fields) override {
+    PutList(key, tokens, fields);
   }
   void Url(std::string_view key, std::string& url, const UrlKind& /*kind*/) override {
     Put(key, MaskPassword(url));
@@ -81,6 +78,8 @@ class ConfigPrinter final : public ConfigVisitor {
   void Digests(std::string_view key, std::vector<std::string>& digests) override {
     Put(key, digests);
   }
+  void TokenName(std::string_view key, std::string& name) override { Put(key, name); }
+  void TokenDigest(std::string_view key, std::string& /*digest*/) override { Put(key, kMask); }
   void PluginSettings(std::string_view key, Settings& settings) override {
     Json plugins = Json::object();
     for (const auto& [plugin, values] : settings) {
@@ -102,6 +101,19 @@ class ConfigPrinter final : public ConfigVisitor {
   template <typename Value>
   void Put(std::string_view key, Value&& value) {
     (*current_)[std::string(key)] = std::forward<Value>(value);
+  }
+
+  template <typename Item>
+  void PutList(std::string_view key, std::vector<Item>& items,
+               const std::function<void(Item&)>& fields) {
+    Json list = Json::array();
+    for (Item& item : items) {
+      list.push_back(Json::object());
+      Json* const above = std::exchange(current_, &list.back());
+      fields(item);
+      current_ = above;
+    }
+    Put(key, std::move(list));
   }
 
   Json tree_ = Json::object();

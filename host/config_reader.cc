@@ -34,6 +34,17 @@ std::string Below(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+std::string& ToLower(std::string& text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+bool IsSha256(std::string_view text) {
+  constexpr std::size_t kDigits = 64;
+  return text.size() == kDigits &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 bool IsAbsent(const YAML::Node& node) { return !node.IsDefined() || node.IsNull(); }
 
 }  // namespace
@@ -164,6 +175,31 @@ void ConfigReader::Consumers(std::string_view key, std::vector<ConsumerConfig>& 
   }
 }
 
+void ConfigReader::Tokens(std::string_view key, std::vector<AdminToken>& tokens,
+                          const std::function<void(AdminToken&)>& fields) {
+  const auto list = Find(key);
+  if (!list) return;
+  if (!list->IsSequence()) {
+    return Wrong(PathOf(key), "not a list of tokens; write each after \"- \", or [] for none");
+  }
+  tokens.clear();
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const std::string path = fmt::format("{}[{}]", PathOf(key), i);
+    const YAML::Node item = (*list)[i];
+    lines_.emplace(path, LineOf(item));
+    AdminToken token;
+    Enter(item, path, [&] { fields(token); });
+    if (!token.name.empty() && !names.insert(token.name).second) {
+      Wrong(
+          Below(path, "name"),
+          fmt::format("another token has the name {} already; name each differently", token.name));
+    }
+    // A variable that is not set may stand for the sum.
+    if (!token.sha256.empty()) tokens.push_back(std::move(token));
+  }
+}
+
 std::optional<std::string> ConfigReader::Scalar(const YAML::Node& node, const std::string& path,
                                                 const std::string& right) {
   if (!IsAbsent(node) && !node.IsScalar()) {
@@ -181,6 +217,17 @@ std::optional<std::string> ConfigReader::Scalar(const YAML::Node& node, const st
 std::optional<std::string> ConfigReader::Scalar(std::string_view key, const std::string& right) {
   const auto node = Find(key);
   return node ? Scalar(*node, PathOf(key), right) : std::nullopt;
+}
+
+std::optional<std::string> ConfigReader::RequiredScalar(std::string_view key,
+                                                        const std::string& right) {
+  const auto node = Find(key);
+  if (node) return Scalar(*node, PathOf(key), right);
+  const bool map_is_wrong =
+      std::any_of(mistakes_.begin(), mistakes_.end(),
+                  [&](const Mistake& mistake) { return mistake.path == scopes_.back().path; });
+  if (!map_is_wrong) Wrong(PathOf(key), "not there; " + right);
+  return std::nullopt;
 }
 
 void ConfigReader::Url(std::string_view key, std::string& url, const UrlKind& kind) {
@@ -319,7 +366,6 @@ void ConfigReader::Secrets(std::string_view key, std::vector<std::string>& secre
 }
 
 void ConfigReader::Digests(std::string_view key, std::vector<std::string>& digests) {
-  constexpr std::size_t kDigits = 64;
   const std::string right = "write SHA-256 sums, as `sha256sum` prints them";
   const auto list = Find(key);
   if (!list) return;
@@ -333,13 +379,28 @@ void ConfigReader::Digests(std::string_view key, std::vector<std::string>& diges
     lines_.emplace(path, LineOf(item));
     auto digest = Scalar(item, path, right);
     if (!digest) continue;
-    for (char& c : *digest) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (digest->size() != kDigits ||
-        digest->find_first_not_of("0123456789abcdef") != std::string::npos) {
-      Wrong(path, fmt::format("{}; {}", Shown(*digest), right));
-    }
+    if (!IsSha256(ToLower(*digest))) Wrong(path, fmt::format("{}; {}", Shown(*digest), right));
     digests.push_back(std::move(*digest));
   }
+}
+
+void ConfigReader::TokenName(std::string_view key, std::string& name) {
+  const std::string right = "write 1 to 64 letters, digits, dots, hyphens and underscores";
+  const auto text = RequiredScalar(key, right);
+  if (!text) return;
+  if (!IsTokenName(*text)) return Wrong(PathOf(key), fmt::format("{}; {}", Shown(*text), right));
+  name = *text;
+}
+
+// What stands there is not shown: it may be the token itself.
+void ConfigReader::TokenDigest(std::string_view key, std::string& digest) {
+  const std::string right = "write the 64 hexadecimal digits that `iq token` prints";
+  auto text = RequiredScalar(key, right);
+  if (!text) return;
+  if (!text->empty() && !IsSha256(ToLower(*text))) {
+    return Wrong(PathOf(key), "not a SHA-256 sum; " + right);
+  }
+  digest = std::move(*text);
 }
 
 void ConfigReader::PluginSettings(std::string_view key, Settings& settings) {

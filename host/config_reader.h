@@ -23,6 +23,8 @@ class ConfigReader final : public ConfigVisitor {
   void Section(std::string_view key, const std::function<void()>& fields) override;
   void Consumers(std::string_view key, std::vector<ConsumerConfig>& consumers,
                  const std::function<void(ConsumerConfig&)>& fields) override;
+  void Tokens(std::string_view key, std::vector<AdminToken>& tokens,
+              const std::function<void(AdminToken&)>& fields) override;
   void Url(std::string_view key, std::string& url, const UrlKind& kind) override;
   void Text(std::string_view key, std::string& text, std::size_t bytes_max) override;
   void Count(std::string_view key, std::uint32_t& count, std::uint32_t least,
@@ -35,6 +37,8 @@ class ConfigReader final : public ConfigVisitor {
   void Size(std::string_view key, std::size_t& bytes, std::size_t least, std::size_t most) override;
   void Secrets(std::string_view key, std::vector<std::string>& secrets) override;
   void Digests(std::string_view key, std::vector<std::string>& digests) override;
+  void TokenName(std::string_view key, std::string& name) override;
+  void TokenDigest(std::string_view key, std::string& digest) override;
   void PluginSettings(std::string_view key, Settings& settings) override;
 
   // Call once everything is visited: what the file says at the top and nobody asked for is wrong.
@@ -78,6 +82,8 @@ class ConfigReader final : public ConfigVisitor {
                                     const std::string& right);
   // The same for `key`, nothing also when it is absent.
   std::optional<std::string> Scalar(std::string_view key, const std::string& right);
+  // The same for a key that must be there: it is a mistake where it is absent.
+  std::optional<std::string> RequiredScalar(std::string_view key, const std::string& right);
   std::optional<Milliseconds> BoundedDuration(const YAML::Node& node, const std::string& path,
                                               Milliseconds least, Milliseconds most);
   // Adds what stands in `node` to `values` as dotted keys that begin with `key`.

@@ -131,6 +131,14 @@ std::optional<HostAndPort> ParseHostAndPort(std::string_view text) {
   return HostAndPort{std::string(host), port};
 }
 
+bool IsTokenName(std::string_view text) {
+  constexpr std::size_t kBytesMax = 64;
+  constexpr std::string_view kTaken =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !text.empty() && text.size() <= kBytesMax &&
+         text.find_first_not_of(kTaken) == std::string_view::npos;
+}
+
 std::string Expand(std::string_view text, const Environment& environment) {
   std::string expanded;
   while (true) {

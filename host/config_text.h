@@ -28,6 +28,9 @@ struct HostAndPort {
 // HOST:PORT. Nothing when `text` is not one.
 std::optional<HostAndPort> ParseHostAndPort(std::string_view text);
 
+// 1 to 64 of the letters A-Z and a-z, the digits, and . _ -
+bool IsTokenName(std::string_view text);
+
 // The value of a variable, nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 

@@ -39,6 +39,9 @@ class ConfigVisitor {
   virtual void Section(std::string_view key, const std::function<void()>& fields) = 0;
   virtual void Consumers(std::string_view key, std::vector<ConsumerConfig>& consumers,
                          const std::function<void(ConsumerConfig&)>& fields) = 0;
+  // Any number, each with a name of its own. One without a sum is none.
+  virtual void Tokens(std::string_view key, std::vector<AdminToken>& tokens,
+                      const std::function<void(AdminToken&)>& fields) = 0;
 
   virtual void Url(std::string_view key, std::string& url, const UrlKind& kind) = 0;
   // Text of 1 to `bytes_max` bytes.
@@ -57,6 +60,10 @@ class ConfigVisitor {
   virtual void Secrets(std::string_view key, std::vector<std::string>& secrets) = 0;
   // Any number of SHA-256 sums, as 64 hexadecimal digits.
   virtual void Digests(std::string_view key, std::vector<std::string>& digests) = 0;
+  // Must be there: what IsTokenName takes.
+  virtual void TokenName(std::string_view key, std::string& name) = 0;
+  // Must be there: a SHA-256 sum as 64 hexadecimal digits, or nothing.
+  virtual void TokenDigest(std::string_view key, std::string& digest) = 0;
   virtual void PluginSettings(std::string_view key, Settings& settings) = 0;
 
   // `names[i]` stands for the enumerator whose value is i.

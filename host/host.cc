@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "host/admin/process_report.h"
 #include "host/base/error.h"
 #include "host/base/log.h"
 #include "host/base/outage.h"
@@ -76,6 +77,8 @@ Host::~Host() { Drain(); }
 
 void Host::Start(const std::atomic<bool>& stop) {
   Answer();
+  // Early as well: those who show all processes find it by its report.
+  reporter_.emplace(recorder_, plugins_, endpoint_ ? endpoint_->address() : "");
   CheckMigrated(stop);
   Declare(stop);
   if (stop) return;
@@ -92,7 +95,6 @@ void Host::Start(const std::atomic<bool>& stop) {
   listener_workers_.emplace(Surrounding(config_.consumers[0]));
   // Before the first command: its events are to find their queues.
   UntilAvailable(drivers_.broker->name(), stop, [this] { listener_workers_->Follow(); });
-  reporter_.emplace(recorder_, plugins_);
   for (const ConsumerConfig& consumer : config_.consumers) {
     for (std::uint32_t i = 0; i < consumer.workers; ++i) {
       threads_.emplace_back([this, &consumer] { Worker(Surrounding(consumer)).Run(draining_); });
@@ -113,10 +115,13 @@ void Host::Answer() {
   if (config_.admin.listen == AdminConfig::kOff) return;
   scrape_.emplace(config_, plugins_, *drivers_.broker, *drivers_.store);
   const auto silence_max = 3 * config_.limits.deadline + kSilenceMargin;
-  endpoint_.emplace(config_.admin.listen,
-                    AdminAnswers{[silence_max] { return LivenessFaults(silence_max); },
-                                 [this] { return ReadinessFaults(phase_); },
-                                 [this] { return scrape_->Text(phase_); }});
+  console_.emplace(config_, *drivers_.broker, *drivers_.store);
+  endpoint_.emplace(
+      "admin.listen", config_.admin.listen,
+      AdminAnswers{[silence_max] { return LivenessFaults(silence_max); },
+                   [this] { return ReadinessFaults(phase_); },
+                   [this] { return scrape_->Text(phase_); },
+                   [this] { return ProcessReport(phase_, started_at_).dump(); }, &*console_});
 }
 
 void Host::OpenSpans() {
@@ -165,7 +170,9 @@ void Host::Drain() {
   listener_workers_.reset();
   watchdog_.reset();
   spans_.reset();
+  if (console_) console_->Stop();
   endpoint_.reset();
+  console_.reset();
 }
 
 }  // namespace iq

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "host/admin/console.h"
 #include "host/admin/endpoint.h"
 #include "host/admin/health.h"
 #include "host/admin/scrape.h"
@@ -62,6 +64,7 @@ class Host {
   void Answer();
   void CheckMigrated(const std::atomic<bool>& stop) const;
 
+  const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   Config config_;
   PluginDirectory plugins_;
   Drivers drivers_;
@@ -75,6 +78,7 @@ class Host {
   std::vector<std::thread> threads_;
   std::atomic<HostPhase> phase_{HostPhase::kStarting};
   std::optional<Scrape> scrape_;
+  std::optional<Console> console_;
   std::optional<AdminEndpoint> endpoint_;
 };
 

@@ -61,6 +61,8 @@ NewJournalRow MakeRow(const JournalLine& line) {
   row.type = command.type;
   row.plugin = ValidUtf8(line.plugin);
   row.attempts = command.attempt;
+  row.keys.reserve(command.keys.size());
+  for (const std::string& key : command.keys) row.keys.push_back(ValidUtf8(key));
   return row;
 }
 

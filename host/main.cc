@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "host/base/error.h"
+#include "host/base/terminal_text.h"
 #include "host/broker/broker.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
@@ -25,9 +26,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(OneLineUsage);
   Invocation invocation;
-  for (const auto add :
-       {AddRun, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins, AddPlugin, AddTop, AddDead,
-        AddExplain, AddDoctor, AddConfig, AddAsyncApi, AddCompletion, AddPluginChildren}) {
+  for (const auto add : {AddRun, AddConsole, AddMigrate, AddSeed, AddSend, AddEvents, AddPlugins,
+                         AddPlugin, AddTop, AddDead, AddExplain, AddDoctor, AddConfig, AddToken,
+                         AddAsyncApi, AddCompletion, AddPluginChildren}) {
     add(app, invocation);
   }
   try {

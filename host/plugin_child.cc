@@ -50,14 +50,14 @@ int MemoryFile(const std::string& contents) {
 
 // What a report says in the end.
 struct Report {
-  explicit Report(const std::string& text) {
+  Report(const std::string& text, std::size_t result_bytes_max) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
       last_is_step = line.starts_with(kStep);
       if (last_is_step) {
         step = line.substr(1, kLineBytesMax);
       } else if (line.starts_with(kResult)) {
-        result = line.substr(1, kLineBytesMax);
+        result = line.substr(1, result_bytes_max);
       } else {
         reason = line.substr(0, kLineBytesMax);
       }
@@ -100,7 +100,9 @@ std::string WithoutName(std::string reason) {
 }  // namespace
 
 PluginChild::PluginChild(const Task& task)
-    : patience_(task.patience), deadline_(Clock::now() + task.patience) {
+    : patience_(task.patience),
+      result_bytes_max_(task.result_bytes_max),
+      deadline_(Clock::now() + task.patience) {
   const int input = MemoryFile(task.input);
   report_ = MemoryFile("");
   Start(task, input);
@@ -142,6 +144,7 @@ void PluginChild::Start(const Task& task, int input) {
 
 PluginChild::PluginChild(PluginChild&& other) noexcept
     : patience_(other.patience_),
+      result_bytes_max_(other.result_bytes_max_),
       deadline_(other.deadline_),
       child_(std::exchange(other.child_, -1)),
       report_(std::exchange(other.report_, -1)),
@@ -175,7 +178,7 @@ PluginChild::End PluginChild::Wait() {
   }
   int status = 0;
   const bool ended = AwaitEnd(&status);
-  Report report(ReadReport());
+  Report report(ReadReport(), result_bytes_max_);
   if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
     return {std::nullopt, std::move(report.result)};
   }
@@ -195,7 +198,7 @@ PluginChild::End PluginChild::Wait() {
 
 // The end of it: a plugin may have written there as well.
 std::string PluginChild::ReadReport() const {
-  std::string text(kReportBytesMax, '\0');
+  std::string text(kReportBytesMax + result_bytes_max_, '\0');
   const off_t end = lseek(report_, 0, SEEK_END);
   const off_t from = std::max<off_t>(end - static_cast<off_t>(text.size()), 0);
   const ssize_t size = pread(report_, text.data(), text.size(), from);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ class PluginChild {
     std::vector<std::string> arguments;
     std::string input;
     std::chrono::seconds patience;  // From the start to the end.
+    std::size_t result_bytes_max = 1000;
   };
 
   struct End {
@@ -44,6 +46,7 @@ class PluginChild {
   std::string ReadReport() const;
 
   std::chrono::seconds patience_;
+  std::size_t result_bytes_max_;
   std::chrono::steady_clock::time_point deadline_;
   pid_t child_ = -1;
   int report_ = -1;      // A file in memory that the child writes to.

@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "host/base/lock_file.h"
@@ -91,10 +93,10 @@ ReportedPlugin PluginFrom(const json& object) {
   return plugin;
 }
 
-std::string ReportText(const PluginDirectory& directory) {
+std::string ReportText(const PluginDirectory& directory, const std::string& admin) {
   json plugins = json::array();
   for (const ReportedPlugin& plugin : DescribePlugins(directory)) plugins.push_back(ToJson(plugin));
-  const json report{{"pid", getpid()}, {"plugins", std::move(plugins)}};
+  const json report{{"pid", getpid()}, {"admin", admin}, {"plugins", std::move(plugins)}};
   return report.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -105,6 +107,7 @@ std::optional<PluginReport> ReadReport(const fs::path& path) {
     const json object = json::parse(file);
     PluginReport report;
     object.at("pid").get_to(report.pid);
+    report.admin = object.value("admin", "");  // Not of every version.
     for (const json& plugin : object.at("plugins")) report.plugins.push_back(PluginFrom(plugin));
     return report;
   } catch (const json::exception&) {
@@ -139,14 +142,36 @@ std::vector<PluginReport> ReadPluginReports(const std::string& folder) {
   return reports;
 }
 
+std::vector<PluginSummary> SummarizePlugins(const std::vector<PluginReport>& reports) {
+  std::map<std::tuple<std::string, std::uint64_t, std::string, std::string>, PluginSummary> rows;
+  for (const PluginReport& report : reports) {
+    for (const ReportedPlugin& each : report.plugins) {
+      const auto [at, is_new] = rows.try_emplace(
+          {each.file, each.generation, each.sha256, each.state}, PluginSummary{each});
+      PluginSummary& row = at->second;
+      ++row.processes;
+      if (is_new) continue;
+      row.plugin.counts.done += each.counts.done;
+      row.plugin.counts.rejected += each.counts.rejected;
+      row.plugin.counts.failed += each.counts.failed;
+      row.plugin.counts.retried += each.counts.retried;
+    }
+  }
+  std::vector<PluginSummary> sorted;
+  sorted.reserve(rows.size());
+  for (auto& [key, row] : rows) sorted.push_back(std::move(row));
+  return sorted;
+}
+
 void RemovePluginReport(const std::string& recorder_path) {
   std::error_code ignored;  // A dead process's file is read by nobody.
   fs::remove(Beside(recorder_path, kDraftExtension), ignored);
   fs::remove(Beside(recorder_path, kReportExtension), ignored);
 }
 
-PluginReporter::PluginReporter(const FlightRecorder& recorder, const PluginDirectory& directory)
-    : directory_(directory), recorder_path_(recorder.path()) {
+PluginReporter::PluginReporter(const FlightRecorder& recorder, const PluginDirectory& directory,
+                               std::string admin)
+    : directory_(directory), recorder_path_(recorder.path()), admin_(std::move(admin)) {
   Refresh();
 }
 
@@ -159,7 +184,7 @@ void PluginReporter::Refresh() {
   if (recorder_path_.empty() || now < due_) return;
   due_ = now + kWriteEvery;
   try {
-    std::string text = ReportText(directory_);
+    std::string text = ReportText(directory_, admin_);
     if (text == written_) return;
     Write(text);
     written_ = std::move(text);

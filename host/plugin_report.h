@@ -41,12 +41,22 @@ std::vector<ReportedPlugin> DescribePlugins(const PluginDirectory& directory);
 
 struct PluginReport {
   std::uint32_t pid = 0;
+  std::string admin;  // Where the process answers to http, "HOST:PORT"; empty where it does not.
   std::vector<ReportedPlugin> plugins;
 };
 
 // Of the processes that live and have their recorder in this folder. None where there is no such
 // folder. Throws Unavailable or std::system_error where the folder may not be looked into.
 std::vector<PluginReport> ReadPluginReports(const std::string& folder);
+
+// What `processes` of the reports say alike of a file, their counts added up.
+struct PluginSummary {
+  ReportedPlugin plugin;
+  std::int64_t processes = 0;
+};
+
+// In the order of the files' names.
+std::vector<PluginSummary> SummarizePlugins(const std::vector<PluginReport>& reports);
 
 // What the process of this recorder, which is dead, has left. That it cannot be removed is no
 // error.
@@ -56,8 +66,9 @@ void RemovePluginReport(const std::string& recorder_path);
 // is one warning. Without a recorder's file there is no report.
 class PluginReporter {
  public:
-  // Writes the first report. Both must outlive this object.
-  PluginReporter(const FlightRecorder& recorder, const PluginDirectory& directory);
+  // Writes the first report. Both must outlive this object. `admin` is as in PluginReport.
+  PluginReporter(const FlightRecorder& recorder, const PluginDirectory& directory,
+                 std::string admin);
   PluginReporter(const PluginReporter&) = delete;
   PluginReporter& operator=(const PluginReporter&) = delete;
   ~PluginReporter();  // Removes the file.
@@ -72,6 +83,7 @@ class PluginReporter {
 
   const PluginDirectory& directory_;
   const std::string recorder_path_;
+  const std::string admin_;
   Clock::time_point due_{};
   std::string written_;
   bool complained_ = false;

@@ -5,10 +5,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "host/base/terminal_text.h"
 #include "host/cli/asyncapi_document.h"
-#include "host/cli/served.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
+#include "host/served.h"
 
 namespace iq::cli {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "host/cli/served.h"
 #include "host/config.h"
+#include "host/served.h"
 
 namespace iq::cli {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "host/cli/served.h"
 #include "host/config.h"
+#include "host/served.h"
 
 namespace iq::cli {
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "host/base/error.h"
-#include "host/payload.h"
 
 namespace iq::cli {
 namespace {
@@ -86,12 +85,6 @@ std::string CommandBody(const std::string& type, std::span<const std::string> fi
     Put(root, path, IsJson(value) ? std::string(value) : Quoted(path, value));
   }
   return Written(root);
-}
-
-std::string IdInBody(const std::string& body) {
-  const Payload payload = Payload::Parse(body);
-  const std::string* id = payload.RootText("id");
-  return id != nullptr && id->size() <= kIdBytesMax ? *id : std::string();
 }
 
 std::string NumberedId(const std::string& id, std::uint64_t number, std::uint64_t count) {

@@ -1,4 +1,4 @@
-// A command as it is spelled on a command line, and the id it travels under.
+// A command as it is spelled on a command line.
 #pragma once
 
 #include <cstdint>
@@ -7,17 +7,10 @@
 
 namespace iq::cli {
 
-// The longest id that AMQP carries.
-inline constexpr std::size_t kIdBytesMax = 255;
-
 // {"type":TYPE,…} with a member for each "path=value" of `fields`: dots in the path nest. A value
 // that is JSON is taken as it is, digit for digit; any other is a text. Throws UsageError that
 // names the field.
 std::string CommandBody(const std::string& type, std::span<const std::string> fields);
-
-// The id that the body itself gives: its top-level "id", where that is a text that can be an id.
-// Empty where there is none. Throws PayloadError where the body is no JSON object.
-std::string IdInBody(const std::string& body);
 
 // The id of the `number`-th of `count` commands that share `id`: "id-3". Of one alone it is `id`.
 std::string NumberedId(const std::string& id, std::uint64_t number, std::uint64_t count);

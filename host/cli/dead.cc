@@ -95,7 +95,7 @@ DeadSelection ReadSelection(const ActingOptions& options) {
 int Retry(const Invocation& invocation, const ActingOptions& options) {
   const DeadSelection selection = ReadSelection(options);
   const Config config = LoadFor(invocation);
-  if (options.edit) return RetryEdited(config, selection.ids.front(), invocation.json);
+  if (options.edit) return EditDead(config, selection.ids.front(), invocation.json);
   if (options.dry_run) return RehearseRetry(config, selection, invocation.json);
   return RetryDead(config, selection, invocation.json);
 }

@@ -4,19 +4,12 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "host/cli/dead_filter.h"
 #include "host/config.h"
+#include "host/dead/dead_filter.h"
+#include "host/dead/dead_selection.h"
 
 namespace iq::cli {
-
-// Which dead letters a verb is for: those with one of these ids, or all, that the filter takes.
-struct DeadSelection {
-  std::vector<std::string> ids;  // As `iq dead list` shows them.
-  bool all = false;
-  DeadFilter filter{};
-};
 
 // The first `limit` of those that the filter takes, all where it is 0.
 int ListDead(const Config& config, const DeadFilter& filter, std::uint64_t limit, bool json);
@@ -31,6 +24,6 @@ int DropDead(const Config& config, const DeadSelection& selection, bool json);
 int RehearseRetry(const Config& config, const DeadSelection& selection, bool json);
 // Retries one letter with the body that the user's editor makes of it. kFailed where nothing was
 // changed.
-int RetryEdited(const Config& config, const std::string& id, bool json);
+int EditDead(const Config& config, const std::string& id, bool json);
 
 }  // namespace iq::cli

@@ -7,7 +7,7 @@
 
 #include "host/base/error.h"
 #include "host/base/rfc3339.h"
-#include "host/cli/table.h"
+#include "host/base/terminal_text.h"
 #include "host/config_text.h"
 
 namespace iq::cli {
@@ -49,8 +49,10 @@ void DeadFilterOptions::AddTo(CLI::App& verb) {
 DeadFilter DeadFilterOptions::Read(DeadFilter::Time now) const {
   RefuseEmpty("--code", codes_);
   RefuseEmpty("--type", types_);
-  DeadFilter filter{codes_, types_, ReadTime("--since", since_, now),
-                    ReadTime("--until", until_, now)};
+  DeadFilter filter{.codes = codes_,
+                    .types = types_,
+                    .since = ReadTime("--since", since_, now),
+                    .until = ReadTime("--until", until_, now)};
   if (filter.since && filter.until && *filter.since >= *filter.until) {
     throw UsageError("dead: --since is not before --until, so that no letter is meant");
   }

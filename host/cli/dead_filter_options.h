@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/cli/dead_filter.h"
+#include "host/dead/dead_filter.h"
 
 namespace iq::cli {
 

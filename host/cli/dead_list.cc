@@ -3,11 +3,12 @@
 #include <cstdio>
 
 #include "host/cli/dead.h"
-#include "host/cli/dead_groups.h"
-#include "host/cli/dead_walk.h"
+#include "host/cli/dead_report.h"
 #include "host/cli/progress.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
+#include "host/dead/dead_groups.h"
+#include "host/dead/dead_walk.h"
 
 namespace iq::cli {
 namespace {
@@ -56,7 +57,7 @@ int ListDeadGroups(const Config& config, const DeadFilter& filter, bool json) {
     groups.Add(letter);
     return true;
   });
-  return PrintRows(config, groups.AsTable(), static_cast<std::uint64_t>(groups.letters()), total,
+  return PrintRows(config, GroupsTable(groups), static_cast<std::uint64_t>(groups.letters()), total,
                    json);
 }
 

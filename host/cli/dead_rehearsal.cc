@@ -2,46 +2,49 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
 
 #include "host/cli/dead.h"
-#include "host/cli/dead_groups.h"
-#include "host/cli/dead_targets.h"
-#include "host/cli/dead_walk.h"
+#include "host/cli/dead_report.h"
 #include "host/cli/progress.h"
 #include "host/cli/table.h"
-#include "host/cli/verbs.h"
+#include "host/dead/dead_act.h"
+#include "host/dead/dead_groups.h"
 
 namespace iq::cli {
+namespace {
+
+std::string RehearsedJson(const DeadLetter& letter, const std::string& queue) {
+  return RecordJson({{"id", letter.name},
+                     {"type", letter.type},
+                     {"code", letter.code},
+                     {"plugin", letter.plugin},
+                     {"queue", queue},
+                     {"dryRun", true}});
+}
+
+}  // namespace
 
 int RehearseRetry(const Config& config, const DeadSelection& selection, bool json) {
   const auto broker = OpenBroker(config.broker.url, "iq dead retry");
-  DeadWalk walk(*broker, config);
-  DeadChoice choice(selection);
-  DeadTargets targets(config, *broker);
+  DeadAct retry(config, *broker, DeadAct::Kind::kRetry, selection, /*dry_run=*/true);
   DeadGroups groups;
   std::string rows;
-  std::uint64_t passed = 0;
-  Progress progress("looked at", walk.size());
-  while (const auto letter = walk.Next()) {
-    progress.Show(++passed);
-    if (!choice.Takes(*letter)) continue;
-    const std::string& queue = targets.Of(*letter);
-    groups.Add(*letter);
-    if (!json) continue;
-    rows += RecordJson({{"id", letter->name},
-                        {"type", letter->type},
-                        {"code", letter->code},
-                        {"plugin", letter->plugin},
-                        {"queue", queue},
-                        {"dryRun", true}});
-  }
+  Progress progress("looked at", retry.progress().size);
+  retry.Run({.stop = {},
+             .on_progress = [&](const DeadAct::Progress& now) { progress.Show(now.looked); },
+             .on_acted =
+                 [&](const DeadLetter& letter, const RetriedLetter& retried) {
+                   groups.Add(letter);
+                   if (json) rows += RehearsedJson(letter, retried.queue);
+                 }});
   progress.Hide();
-  Print(json ? rows : groups.AsTable().Text());
+  Print(json ? rows : GroupsTable(groups).Text());
   if (!json) {
     fmt::print(stderr, "{} of {} would be retried; nothing was changed\n", groups.letters(),
-               walk.size());
+               retry.progress().size);
   }
-  return choice.Report(config.dead_letter.queue);
+  return ReportChoice(retry.choice(), config.dead_letter.queue);
 }
 
 }  // namespace iq::cli

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "host/base/terminal_text.h"
 #include "host/cli/stop_request.h"
 #include "host/cli/subscription.h"
 #include "host/cli/table.h"

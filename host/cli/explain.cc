@@ -1,16 +1,15 @@
 // iq explain: what would become of a command up to the point where it runs. Runs nothing and needs
 // no server.
-#include <unistd.h>
+#include "host/explain.h"
 
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <optional>
+#include <string>
+#include <utility>
 
-#include "host/bus.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
-#include "host/command.h"
 
 namespace iq::cli {
 namespace {
@@ -20,78 +19,21 @@ struct ExplainOptions {
   std::string id;
 };
 
-// One answer for every stage, so that programs find each key whatever the verdict.
-struct Explanation {
-  bool admissible = false;
-  std::string code;
-  std::string reason;
-  std::string type;
-  std::string id;
-  std::string journal_uuid;
-  std::string plugin;
-  std::string version;
-  std::string file;
-  LockKeys keys;
-
-  Record ToRecord() const {
-    const auto or_nothing = [](const std::string& text) {
-      return text.empty() ? Cell() : Cell(text);
-    };
-    return {{"verdict", std::string(admissible ? "ok" : "refused")},
-            {"code", or_nothing(code)},
-            {"reason", or_nothing(reason)},
-            {"type", or_nothing(type)},
-            {"plugin", or_nothing(plugin)},
-            {"version", or_nothing(version)},
-            {"file", or_nothing(file)},
-            {"id", or_nothing(id)},
-            {"journal", or_nothing(journal_uuid)},
-            {"locks", keys}};
-  }
-};
-
-void ExplainCommand(Command& command, const Config& config, Explanation& explanation) {
-  explanation.type = command.type;
-  if (command.has_id) {
-    explanation.id = command.id;
-    explanation.journal_uuid = command.uuid;
-  }
-  const PluginDirectory directory(config.plugins);
-  const auto routes = directory.routes();
-  const auto route = routes->types.find(command.type);
-  if (route != routes->types.end()) {
-    const Plugin& plugin = *route->second.plugin;
-    explanation.plugin = plugin.name();
-    explanation.version = plugin.version();
-    explanation.file = plugin.file();
-  }
-  Bus bus(directory, config.limits);
-  if (const auto refused = bus.Admit(command)) {
-    explanation.code = refused->code;
-    explanation.reason = refused->reason;
-    return;
-  }
-  explanation.admissible = true;
-  explanation.keys = command.keys;
-}
-
-// What is typed here carries no signature.
-Explanation Explain(std::string body, const std::string& id, Config config) {
-  config.security = {};
-  Delivery delivery;
-  delivery.message.body = std::move(body);
-  delivery.message.message_id = id;
-  Decoded decoded = Decode(std::move(delivery), config);
-  Explanation explanation;
-  if (const auto* refusal = std::get_if<Refusal>(&decoded)) {
-    explanation.code = refusal->code;
-    explanation.reason = refusal->reason;
-    explanation.type = refusal->type;
-    explanation.id = refusal->id;
-  } else {
-    ExplainCommand(*std::get<std::unique_ptr<Command>>(decoded), config, explanation);
-  }
-  return explanation;
+// One record for every stage, so that programs find each key whatever the verdict.
+Record ToRecord(const Explanation& explanation) {
+  const auto or_nothing = [](const std::string& text) {
+    return text.empty() ? Cell() : Cell(text);
+  };
+  return {{"verdict", std::string(explanation.admissible ? "ok" : "refused")},
+          {"code", or_nothing(explanation.code)},
+          {"reason", or_nothing(explanation.reason)},
+          {"type", or_nothing(explanation.type)},
+          {"plugin", or_nothing(explanation.plugin)},
+          {"version", or_nothing(explanation.version)},
+          {"file", or_nothing(explanation.file)},
+          {"id", or_nothing(explanation.id)},
+          {"journal", or_nothing(explanation.journal_uuid)},
+          {"locks", explanation.keys}};
 }
 
 int Run(const Config& config, const ExplainOptions& options, bool json) {
@@ -99,8 +41,9 @@ int Run(const Config& config, const ExplainOptions& options, bool json) {
   if (body == "-") {
     body.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
   }
-  const Explanation explanation = Explain(std::move(body), options.id, config);
-  const Record record = explanation.ToRecord();
+  const PluginDirectory directory(config.plugins);
+  const Explanation explanation = ExplainCommand(std::move(body), options.id, directory, config);
+  const Record record = ToRecord(explanation);
   Print(json ? RecordJson(record) : RecordText(record));
   return explanation.admissible ? kDone : kFailed;
 }

@@ -5,6 +5,7 @@
 
 #include "host/base/error.h"
 #include "host/base/temporary_directory.h"
+#include "host/base/terminal_text.h"
 #include "host/check/check.h"
 #include "host/cli/plugin.h"
 #include "host/cli/table.h"

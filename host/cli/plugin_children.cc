@@ -1,10 +1,11 @@
-// iq probe-plugin, iq check-plugin: what the program runs itself in, to try a plugin. Not shown to
-// people.
+// iq probe-plugin, iq check-plugin, iq view-plugins: what the program runs itself in where a plugin
+// may bring it down. Not shown to people.
 #include <memory>
 
 #include "host/cli/plugin.h"
 #include "host/cli/verbs.h"
 #include "host/plugin_probe.h"
+#include "host/plugin_view.h"
 
 namespace iq::cli {
 namespace {
@@ -23,11 +24,18 @@ void AddChild(CLI::App& app, Invocation& invocation, const char* name, const cha
   });
 }
 
+void ViewPlugins(const std::string& config_path) {
+  Config config = LoadConfig(config_path);
+  config.plugins.prober = kThisProgram;
+  RunPluginView(config);
+}
+
 }  // namespace
 
 void AddPluginChildren(CLI::App& app, Invocation& invocation) {
   AddChild(app, invocation, kPluginProbeVerb, "FILE", RunPluginProbe);
   AddChild(app, invocation, kPluginCheckVerb, "CASE", RunPluginCheck);
+  AddChild(app, invocation, kPluginViewVerb, "FILE", ViewPlugins);
 }
 
 }  // namespace iq::cli

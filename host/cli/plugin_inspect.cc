@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "host/base/digest.h"
+#include "host/base/terminal_text.h"
 #include "host/cli/plugin.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "host/base/error.h"
+#include "host/base/terminal_text.h"
 #include "host/cli/plugin.h"
 #include "host/cli/share_folder.h"
 #include "host/cli/table.h"

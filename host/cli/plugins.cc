@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
-#include <tuple>
 #include <utility>
 
+#include "host/base/terminal_text.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
 #include "host/plugin_report.h"
@@ -15,36 +14,9 @@
 namespace iq::cli {
 namespace {
 
-// What `processes` hosts say alike, their counts added up.
-struct Row {
-  ReportedPlugin plugin;
-  std::int64_t processes = 0;
-};
-
-std::vector<Row> RowsOf(const std::vector<PluginReport>& reports) {
-  std::map<std::tuple<std::string, std::uint64_t, std::string, std::string>, Row> rows;
-  for (const PluginReport& report : reports) {
-    for (const ReportedPlugin& each : report.plugins) {
-      const auto [at, is_new] =
-          rows.try_emplace({each.file, each.generation, each.sha256, each.state}, Row{each});
-      Row& row = at->second;
-      ++row.processes;
-      if (is_new) continue;
-      row.plugin.counts.done += each.counts.done;
-      row.plugin.counts.rejected += each.counts.rejected;
-      row.plugin.counts.failed += each.counts.failed;
-      row.plugin.counts.retried += each.counts.retried;
-    }
-  }
-  std::vector<Row> sorted;
-  sorted.reserve(rows.size());
-  for (auto& [key, row] : rows) sorted.push_back(std::move(row));
-  return sorted;
-}
-
-std::vector<Row> RowsWithoutHosts(const PluginsConfig& config) {
+std::vector<PluginSummary> RowsWithoutHosts(const PluginsConfig& config) {
   const PluginDirectory directory(config);
-  std::vector<Row> rows;
+  std::vector<PluginSummary> rows;
   for (ReportedPlugin& each : DescribePlugins(directory)) {
     each.generation = 0;
     if (each.state == kServes) each.state = "would serve";
@@ -61,7 +33,7 @@ Cell NumberCell(bool known, std::uint64_t number) {
 }
 
 // For people a sum is cut to what they can tell apart.
-std::vector<Cell> Cells(const Row& row, std::size_t sum_digits) {
+std::vector<Cell> Cells(const PluginSummary& row, std::size_t sum_digits) {
   const ReportedPlugin& plugin = row.plugin;
   const bool loaded = !plugin.plugin.empty();
   const bool runs = plugin.generation != 0;
@@ -80,14 +52,14 @@ std::vector<Cell> Cells(const Row& row, std::size_t sum_digits) {
           plugin.file};
 }
 
-void Show(const std::vector<Row>& rows, bool json) {
+void Show(const std::vector<PluginSummary>& rows, bool json) {
   constexpr std::size_t kShortSum = 12;
   std::vector<std::string> columns{"plugin",    "version", "generation", "state",  "types",
                                    "listeners", "done",    "rejected",   "failed", "retried",
                                    "processes", "sha256",  "file"};
   if (json) columns.emplace_back("reason");
   Table table(columns);
-  for (const Row& row : rows) {
+  for (const PluginSummary& row : rows) {
     std::vector<Cell> cells = Cells(row, json ? std::string::npos : kShortSum);
     if (json) cells.push_back(TextCell(row.plugin.reason));
     table.Add(std::move(cells));
@@ -97,13 +69,14 @@ void Show(const std::vector<Row>& rows, bool json) {
 
 int ListPlugins(const PluginsConfig& config, bool json) {
   const std::vector<PluginReport> reports = ReadPluginReports(config.flight_recorder);
-  const std::vector<Row> rows = reports.empty() ? RowsWithoutHosts(config) : RowsOf(reports);
+  const std::vector<PluginSummary> rows =
+      reports.empty() ? RowsWithoutHosts(config) : SummarizePlugins(reports);
   Show(rows, json);
-  for (const Row& row : rows) {
+  for (const PluginSummary& row : rows) {
     if (row.plugin.reason.empty()) continue;
     fmt::print(stderr, "iq: plugin refused: {}\n", OneLine(row.plugin.reason));
   }
-  const bool any_serves = std::any_of(rows.begin(), rows.end(), [](const Row& row) {
+  const bool any_serves = std::any_of(rows.begin(), rows.end(), [](const PluginSummary& row) {
     return !row.plugin.types.empty() || !row.plugin.listeners.empty();
   });
   if (any_serves) return kDone;

@@ -6,10 +6,12 @@
 
 #include <atomic>
 #include <csignal>
+#include <memory>
 #include <thread>
 #include <utility>
 
 #include "host/base/log.h"
+#include "host/cli/sql_folder.h"
 #include "host/cli/verbs.h"
 #include "host/host.h"
 #include "host/trace/environment.h"
@@ -103,7 +105,15 @@ int Run(Config config) {
 
 void AddRun(CLI::App& app, Invocation& invocation) {
   CLI::App* verb = AddVerb(app, invocation, "run", "Consume commands until SIGTERM or SIGINT");
-  verb->callback([&] { invocation.work = [&] { return Run(invocation.Load()); }; });
+  const auto sql_directory = std::make_shared<std::string>();
+  AddSqlOption(*verb, *sql_directory);
+  verb->callback([&invocation, sql_directory] {
+    invocation.work = [&invocation, sql_directory] {
+      Config config = invocation.Load();
+      config.sql_directory = SqlFolder(*sql_directory, invocation.config_path);
+      return Run(std::move(config));
+    };
+  });
 }
 
 }  // namespace iq::cli

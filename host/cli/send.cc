@@ -12,18 +12,19 @@
 #include <vector>
 
 #include "host/base/error.h"
+#include "host/base/terminal_text.h"
 #include "host/base/uuid.h"
-#include "host/cli/awaited_outcomes.h"
+#include "host/broker/confirmed_sender.h"
 #include "host/cli/command_body.h"
-#include "host/cli/confirmed_sender.h"
 #include "host/cli/input_lines.h"
 #include "host/cli/progress.h"
+#include "host/cli/shown_outcomes.h"
 #include "host/cli/subscription.h"
 #include "host/cli/table.h"
 #include "host/cli/verbs.h"
 #include "host/command.h"
+#include "host/outgoing_command.h"
 #include "host/payload.h"
-#include "host/signature.h"
 #include "host/trace/trace_context.h"
 
 namespace iq::cli {
@@ -52,7 +53,7 @@ struct SendOptions {
 // What the commands of one call share.
 struct Envelope {
   std::string exchange;
-  std::string key;          // Signs them; empty: they are not signed.
+  const SecurityConfig& security;
   std::string traceparent;  // Empty: they belong to no trace.
 };
 
@@ -60,7 +61,7 @@ struct Envelope {
 class Sending {
  public:
   // Asks for replies where `outcomes` is there to show them.
-  Sending(Broker& broker, Envelope envelope, std::uint64_t total, AwaitedOutcomes* outcomes)
+  Sending(Broker& broker, Envelope envelope, std::uint64_t total, ShownOutcomes* outcomes)
       : envelope_(std::move(envelope)),
         outcomes_(outcomes),
         sender_(broker, kPatience),
@@ -68,17 +69,7 @@ class Sending {
 
   // Without an id where `id` is empty.
   void Send(std::string body, const std::string& id) {
-    Message message;
-    message.body = std::move(body);
-    message.message_id = id;
-    message.content_type = "application/json";
-    message.timestamp_s =
-        static_cast<std::uint64_t>(std::chrono::floor<std::chrono::seconds>(
-                                       std::chrono::system_clock::now().time_since_epoch())
-                                       .count());
-    if (!envelope_.key.empty()) {
-      message.headers[kSignatureHeader] = {SignatureOf(message, envelope_.key)};
-    }
+    Message message = MakeCommand(std::move(body), id, envelope_.security);
     if (!envelope_.traceparent.empty()) {
       message.headers[kTraceparentHeader] = {envelope_.traceparent};
     }
@@ -140,7 +131,7 @@ class Sending {
   }
 
   Envelope envelope_;
-  AwaitedOutcomes* outcomes_;
+  ShownOutcomes* outcomes_;
   ConfirmedSender sender_;
   Progress progress_;
   std::vector<std::string> ids_;
@@ -152,12 +143,9 @@ struct Line {
 };
 
 struct IdRules {
-  bool none = false;      // Commands travel without an id.
-  bool signable = false;  // They are signed.
+  bool none;  // Commands travel without an id.
+  const SecurityConfig& security;
 };
-
-constexpr const char* kNotSignable =
-    "the id holds a line feed, so that it cannot be signed; give it another";
 
 [[noreturn]] void Refuse(const std::string& what) { throw UsageError("send: " + what); }
 
@@ -197,11 +185,10 @@ std::string TraceparentFor(const SendOptions& options) {
   return given != nullptr && ParseTraceparent(given) ? given : "";
 }
 
-// The body's own, or a new one.
+// The body's own, or a new one. Throws PayloadError where the body is no JSON object.
 std::string IdFor(const std::string& body, const IdRules& rules) {
-  const std::string own = IdInBody(body);
-  if (rules.none) return {};
-  return own.empty() ? RandomUuid() : own;
+  std::string id = IdForBody(body);
+  return rules.none ? std::string() : id;
 }
 
 // Throws UsageError that names `place` unless `line` is a body with an id by the rules.
@@ -213,8 +200,8 @@ std::string IdForLine(const std::string& line, const std::string& place, const I
     throw UsageError(
         fmt::format("{}: {}; each line must be one command as a JSON object", place, error.what()));
   }
-  if (rules.signable && !IsSignable(id)) {
-    throw UsageError(fmt::format("{}: {}", place, kNotSignable));
+  if (const auto fault = IdFault(id, rules.security)) {
+    throw UsageError(fmt::format("{}: {}", place, *fault));
   }
   return id;
 }
@@ -229,7 +216,7 @@ Line ReadFields(const SendOptions& options, const IdRules& rules) {
   }
   if (rules.none) line.id.clear();
   if (options.id) line.id = *options.id;
-  if (rules.signable && !IsSignable(line.id)) Refuse(kNotSignable);
+  if (const auto fault = IdFault(line.id, rules.security)) Refuse(*fault);
   return line;
 }
 
@@ -293,17 +280,14 @@ void SendInput(Sending& sending, const IdRules& rules) {
   }
 }
 
-// Throws where a command could not reach a queue.
-void CheckRoute(Broker& broker, const ConsumerConfig& consumer,
-                const std::optional<std::string>& exchange) {
-  if (exchange && *exchange != consumer.exchange) {
-    if (!exchange->empty()) RequireExchange(broker, *exchange);
-    return;
+// `wanted`, or the first consumer's. Throws where a command could not reach a queue.
+std::string ExchangeFor(Broker& broker, const Config& config,
+                        const std::optional<std::string>& wanted) {
+  if (!wanted || *wanted == config.consumers[0].exchange) {
+    return CommandAddress(broker, config).exchange;
   }
-  if (broker.Inspect(consumer.queue)) return;
-  throw std::runtime_error(
-      fmt::format("{} has no queue \"{}\" (consumers[0].queue); `iq run` declares it",
-                  broker.name(), consumer.queue));
+  if (!wanted->empty()) RequireExchange(broker, *wanted);
+  return *wanted;
 }
 
 int Send(const Config& config, const SendOptions& options, bool json) {
@@ -311,18 +295,17 @@ int Send(const Config& config, const SendOptions& options, bool json) {
   CheckOptions(options);
   const bool from_input = FromInput(options);
   const bool from_file = !options.file.empty() && !from_input;
-  const std::string key = config.security.keys.empty() ? "" : config.security.keys.front();
-  const IdRules rules{.none = options.no_id, .signable = !key.empty()};
+  const IdRules rules{.none = options.no_id, .security = config.security};
   std::vector<Line> lines;
   if (from_file) lines = ReadFileLines(options.file, rules);
   if (!from_file && !from_input) lines.push_back(ReadFields(options, rules));
   const auto broker = OpenBroker(config.broker.url, "iq send");
-  const ConsumerConfig& consumer = config.consumers[0];
-  CheckRoute(*broker, consumer, options.exchange);
-  std::optional<AwaitedOutcomes> outcomes;
+  const Envelope envelope{.exchange = ExchangeFor(*broker, config, options.exchange),
+                          .security = config.security,
+                          .traceparent = TraceparentFor(options)};
+  std::optional<ShownOutcomes> outcomes;
   if (options.wait) outcomes.emplace(*broker, std::chrono::seconds(options.timeout_s), json);
-  Sending sending(*broker,
-                  {options.exchange.value_or(consumer.exchange), key, TraceparentFor(options)},
+  Sending sending(*broker, envelope,
                   from_input  ? 0
                   : from_file ? lines.size()
                               : options.count,

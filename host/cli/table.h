@@ -41,12 +41,6 @@ std::string RecordText(const Record& record);
 // One line.
 std::string RecordJson(const Record& record);
 
-// `text` as valid UTF-8 in which nothing ends a line or steers a terminal.
-std::string OneLine(std::string_view text);
-
-// As OneLine, but newlines and tabs stay.
-std::string ManyLines(std::string_view text);
-
 // To stdout, at once. Ends the process by SIGPIPE when nobody reads there any more, as other
 // programs do. Throws std::system_error when it cannot be written.
 void Print(std::string_view text);

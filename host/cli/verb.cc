@@ -22,6 +22,7 @@ log::Format ResolvedFormat(LogConfig::Format format) {
 
 Config Invocation::Load() const {
   Config config = LoadConfig(config_path);
+  config.file = config_path;
   config.plugins.prober = kThisProgram;
   log::Start(static_cast<log::Level>(config.log.level), ResolvedFormat(config.log.format));
   return config;
@@ -29,6 +30,7 @@ Config Invocation::Load() const {
 
 Config Invocation::LoadQuietly() const {
   Config config = LoadConfig(config_path);
+  config.file = config_path;
   config.plugins.prober = kThisProgram;
   log::Start(log::Level::kError, ResolvedFormat(config.log.format));
   return config;

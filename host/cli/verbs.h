@@ -37,6 +37,7 @@ CLI::App* AddVerb(CLI::App& app, Invocation& invocation, const std::string& name
                   const std::string& description, Rows rows = Rows::kNo);
 
 void AddRun(CLI::App& app, Invocation& invocation);
+void AddConsole(CLI::App& app, Invocation& invocation);
 void AddMigrate(CLI::App& app, Invocation& invocation);
 void AddSeed(CLI::App& app, Invocation& invocation);
 void AddSend(CLI::App& app, Invocation& invocation);
@@ -49,6 +50,7 @@ void AddDead(CLI::App& app, Invocation& invocation);
 void AddExplain(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);
 void AddConfig(CLI::App& app, Invocation& invocation);
+void AddToken(CLI::App& app, Invocation& invocation);
 void AddAsyncApi(CLI::App& app, Invocation& invocation);
 void AddCompletion(CLI::App& app, Invocation& invocation);
 

@@ -30,6 +30,38 @@ struct NewJournalRow : JournalRow {
   std::string type;
   std::string plugin;
   std::int64_t attempts = 0;
+  std::vector<std::string> keys;  // Of its locks; valid UTF-8 without NUL.
+};
+
+// A row as people are shown it.
+struct JournalRecord : JournalRow {
+  std::string type;
+  std::string plugin;
+  std::string keys;          // A JSON array of texts; empty where the row is older than the column.
+  std::string committed_at;  // RFC 3339 in UTC, with microseconds.
+  std::int64_t attempts = 0;
+};
+
+// Rows are shown the newest first, and of those of one time the greatest UUID first. After a place
+// come the rows that are less than it as (time, UUID).
+struct JournalPlace {
+  std::chrono::sys_time<std::chrono::microseconds> at;
+  std::string uuid;
+};
+
+// The rows after `before`, down to those of the time `from` and with them. Times are of the years
+// 1970 to 2200.
+struct JournalWindow {
+  std::chrono::sys_time<std::chrono::microseconds> from;
+  JournalPlace before;
+};
+
+// Which rows are looked for: those that pass all of it. An empty text is any.
+struct JournalFilter {
+  std::string uuid;
+  std::string key;  // One of its lock keys, whole.
+  std::string type;
+  std::string outcome;
 };
 
 // What a worker says about itself with each batch.
@@ -93,6 +125,11 @@ class JournalTable {
     std::chrono::milliseconds oldest{0};
   };
   virtual Extent Measure() = 0;
+
+  // Outside a transaction: up to `limit` rows of the window that pass the filter, in their order.
+  // Where few pass it, that may be to look at each row of the window.
+  virtual std::vector<JournalRecord> Search(const JournalFilter& filter,
+                                            const JournalWindow& window, std::int64_t limit) = 0;
 
   // Removes those of `uuids` whose row has the outcome "rejected", all at once, and returns them in
   // any order.

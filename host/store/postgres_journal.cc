@@ -4,7 +4,9 @@
 
 #include <array>
 
+#include "host/base/rfc3339.h"
 #include "host/store/postgres_session.h"
+#include "host/store/postgres_time.h"
 #include "host/store/table_rows.h"
 #include "host/store/values.h"
 
@@ -15,11 +17,41 @@ constexpr const char* kColumns =
     "message_id::text, command_id, outcome, code, reason, events::text, "
     "encode(payload_hash, 'hex'), correlation_id, traceparent";
 
+// JournalRecord's members in their order.
+const std::string& RecordColumns() {
+  static const std::string columns =
+      fmt::format("{}, type, plugin, array_to_json(keys)::text, {}, attempts", kColumns,
+                  AsRfc3339("committed_at"));
+  return columns;
+}
+
 std::vector<iq_str> Borrow(std::span<const std::string> texts) {
   std::vector<iq_str> borrowed;
   borrowed.reserve(texts.size());
   for (const std::string& text : texts) borrowed.push_back({text.data(), text.size()});
   return borrowed;
+}
+
+// As a text that is cast to text[]: every element is quoted, so that it may hold anything.
+std::string AsArray(std::span<const std::string> texts) {
+  std::string array = "{";
+  for (const std::string& text : texts) {
+    if (array.size() > 1) array += ',';
+    array += '"';
+    for (const char c : text) {
+      if (c == '"' || c == '\\') array += '\\';
+      array += c;
+    }
+    array += '"';
+  }
+  return array + '}';
+}
+
+std::vector<std::string> KeysOf(std::span<const NewJournalRow> rows) {
+  std::vector<std::string> keys;
+  keys.reserve(rows.size());
+  for (const NewJournalRow& row : rows) keys.push_back(AsArray(row.keys));
+  return keys;
 }
 
 // One member of all rows: the array that a column is inserted from.
@@ -33,11 +65,63 @@ std::vector<iq_str> Borrow(std::span<const NewJournalRow> rows,
   return borrowed;
 }
 
+// What a search looks at and for. $1 to $3 are the window, $4 is the limit; the filter's parameters
+// are appended to `args`.
+std::string Conditions(const JournalFilter& filter, std::vector<iq_value>& args) {
+  const auto add = [&args](const std::string& text) {
+    args.push_back(TextValue(text));
+    return args.size();
+  };
+  std::string all =
+      "committed_at >= $1::timestamptz AND committed_at <= $2::timestamptz "
+      "AND (committed_at, message_id) < ($2::timestamptz, $3::uuid)";
+  if (!filter.uuid.empty()) all += fmt::format(" AND message_id = ${}::uuid", add(filter.uuid));
+  if (!filter.key.empty()) all += fmt::format(" AND keys @> ARRAY[${}::text]", add(filter.key));
+  if (!filter.type.empty()) all += fmt::format(" AND type = ${}::text", add(filter.type));
+  if (filter.outcome == "rejected") {
+    all += " AND outcome = 'rejected'";  // In the very words of the partial index.
+  } else if (!filter.outcome.empty()) {
+    all += fmt::format(" AND outcome = ${}::text", add(filter.outcome));
+  }
+  return all;
+}
+
+// An index has the order but for the UUIDs of one time.
+std::string SelectInOrder(const std::string& conditions) {
+  return fmt::format(
+      "SELECT {} FROM iq.journal AS j WHERE {} "
+      "ORDER BY j.committed_at DESC, j.message_id DESC LIMIT $4::bigint",
+      RecordColumns(), conditions);
+}
+
+// The index on keys has no order. Without the fence the planner would rather go through the rows by
+// time until it has met enough with the key: for a rare key that is all of them.
+std::string SelectByKey(const std::string& conditions) {
+  return fmt::format(
+      "WITH hit AS MATERIALIZED (SELECT message_id, committed_at FROM iq.journal WHERE {}) "
+      "SELECT {} FROM iq.journal AS j WHERE j.message_id IN (SELECT hit.message_id FROM hit "
+      "ORDER BY hit.committed_at DESC, hit.message_id DESC LIMIT $4::bigint) "
+      "ORDER BY j.committed_at DESC, j.message_id DESC",
+      conditions, RecordColumns());
+}
+
+// Rolls back at the end what was not committed.
+class Transaction {
+ public:
+  explicit Transaction(Session& session) : session_(session) { session_.Begin(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction() { session_.Rollback(); }
+
+ private:
+  Session& session_;
+};
+
 }  // namespace
 
 // Not from both at once: while one of them is empty, that would read all of the other.
 void PostgresJournal::Check() {
-  session_.Query("SELECT 1 FROM iq.journal LIMIT 1", {});
+  session_.Query("SELECT keys FROM iq.journal LIMIT 1", {});
   session_.Query("SELECT 1 FROM iq.worker LIMIT 1", {});
 }
 
@@ -60,7 +144,7 @@ void PostgresJournal::Insert(std::span<const NewJournalRow> rows, const std::str
       &Row::plugin, &Row::correlation_id, &Row::traceparent};
   std::array<std::vector<iq_str>, kTexts.size()> texts;
   std::vector<iq_value> args;
-  args.reserve(kTexts.size() + 3);
+  args.reserve(kTexts.size() + 4);
   for (std::size_t i = 0; i < kTexts.size(); ++i) {
     texts[i] = Borrow(rows, kTexts[i]);
     args.push_back(ArrayValue(std::span<const iq_str>(texts[i])));
@@ -69,18 +153,21 @@ void PostgresJournal::Insert(std::span<const NewJournalRow> rows, const std::str
   attempts.reserve(rows.size());
   for (const Row& row : rows) attempts.push_back(row.attempts);
   args.push_back(ArrayValue(std::span<const std::int64_t>(attempts)));
+  const std::vector<std::string> keys = KeysOf(rows);
+  const std::vector<iq_str> borrowed_keys = Borrow(keys);
+  args.push_back(ArrayValue(std::span<const iq_str>(borrowed_keys)));
   args.push_back(TextValue(worker));
   args.push_back(Int64Value(batch));
   session_.Execute(
       "INSERT INTO iq.journal (message_id, command_id, type, outcome, code, reason, events, "
-      "payload_hash, plugin, correlation_id, traceparent, attempts, worker, batch) "
+      "payload_hash, plugin, correlation_id, traceparent, attempts, keys, worker, batch) "
       "SELECT message_id::uuid, command_id, type, outcome, nullif(code, ''), nullif(reason, ''), "
       "events::jsonb, decode(payload_hash, 'hex'), plugin, nullif(correlation_id, ''), "
-      "nullif(traceparent, ''), attempts, $13::text::uuid, $14::bigint "
+      "nullif(traceparent, ''), attempts, keys::text[], $14::text::uuid, $15::bigint "
       "FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], "
-      "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[]) "
+      "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[]) "
       "AS line (message_id, command_id, type, outcome, code, reason, events, payload_hash, plugin, "
-      "correlation_id, traceparent, attempts)",
+      "correlation_id, traceparent, attempts, keys)",
       args);
 }
 
@@ -160,6 +247,25 @@ JournalTable::Extent PostgresJournal::Measure() {
       {});
   if (rows.size() == 0) return {};
   return {rows.At(0, 0).u.i64, std::chrono::milliseconds(rows.At(0, 1).u.i64)};
+}
+
+// Planned for these very values: which index serves best depends on how long the window is and how
+// common what is looked for. To compile it takes longer than to run it.
+std::vector<JournalRecord> PostgresJournal::Search(const JournalFilter& filter,
+                                                   const JournalWindow& window,
+                                                   std::int64_t limit) {
+  const std::string from = Rfc3339(window.from);
+  const std::string before = Rfc3339(window.before.at);
+  std::vector<iq_value> args{TextValue(from), TextValue(before), TextValue(window.before.uuid),
+                             Int64Value(limit)};
+  const std::string conditions = Conditions(filter, args);
+  const Transaction transaction(session_);
+  session_.Execute("SET LOCAL plan_cache_mode = force_custom_plan", {});
+  session_.Execute("SET LOCAL jit = off", {});
+  const Rows rows = session_.Query(
+      filter.key.empty() ? SelectInOrder(conditions) : SelectByKey(conditions), args);
+  session_.Commit();
+  return ToJournalRecords(rows);
 }
 
 std::vector<std::string> PostgresJournal::RemoveRejected(std::span<const std::string> uuids) {

@@ -16,6 +16,7 @@
 
 #include "host/base/outage.h"
 #include "host/store/parameters.h"
+#include "host/store/postgres_audit.h"
 #include "host/store/postgres_connection.h"
 #include "host/store/postgres_journal.h"
 #include "host/store/postgres_migrations.h"
@@ -48,6 +49,7 @@ class PostgresSession final : public Session {
   ServerFacts Facts() override;
   JournalTable& journal() override { return journal_; }
   MigrationTable& migrations() override { return migrations_; }
+  AuditTable& audit() override { return audit_; }
 
  private:
   enum class Phase {
@@ -115,6 +117,7 @@ class PostgresSession final : public Session {
 
   PostgresJournal journal_{*this};
   PostgresMigrations migrations_{*this};
+  PostgresAudit audit_{*this};
 };
 
 }  // namespace iq

@@ -20,21 +20,62 @@ std::string Ago(std::chrono::milliseconds age) {
   return Rfc3339(std::chrono::system_clock::now() - age);
 }
 
-// UUIDs need no escapes.
-std::string JsonArray(std::span<const std::string> uuids) {
+// Always in the same form, so that an element can be searched for as a text within the array.
+std::string JsonText(std::string_view text) {
+  std::string json = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      json += fmt::format("\\u{:04x}", byte);
+      continue;
+    }
+    if (c == '"' || c == '\\') json += '\\';
+    json += c;
+  }
+  return json + '"';
+}
+
+std::string JsonArray(std::span<const std::string> texts) {
   std::string array = "[";
-  for (const std::string& uuid : uuids) {
+  for (const std::string& text : texts) {
     if (array.size() > 1) array += ',';
-    array += '"' + uuid + '"';
+    array += JsonText(text);
   }
   return array + ']';
+}
+
+// What a search looks at and for. $1 to $3 are the window, $4 is the limit; the filter's parameters
+// are appended to `args`. `key` is the filter's as JsonText. What that is found in is mostly right,
+// and json_each makes sure.
+std::string Conditions(const JournalFilter& filter, const std::string& key,
+                       std::vector<iq_value>& args) {
+  const auto add = [&args](const std::string& text) {
+    args.push_back(TextValue(text));
+    return args.size();
+  };
+  std::string all =
+      "committed_at >= $1 AND committed_at <= $2 AND (committed_at, message_id) < ($2, $3)";
+  if (!filter.uuid.empty()) all += fmt::format(" AND message_id = ${}", add(filter.uuid));
+  if (!filter.type.empty()) all += fmt::format(" AND type = ${}", add(filter.type));
+  if (filter.outcome == "rejected") {
+    all += " AND outcome = 'rejected'";  // In the very words of the partial index.
+  } else if (!filter.outcome.empty()) {
+    all += fmt::format(" AND outcome = ${}", add(filter.outcome));
+  }
+  if (!filter.key.empty()) {
+    all += fmt::format(" AND instr(keys, ${}) > 0", add(key));
+    all += fmt::format(
+        " AND EXISTS (SELECT 1 FROM json_each(iq_journal.keys) AS one WHERE one.value = ${})",
+        add(filter.key));
+  }
+  return all;
 }
 
 }  // namespace
 
 // Not from both at once: while one of them is empty, that would read all of the other.
 void SqliteJournal::Check() {
-  session_.Query("SELECT 1 FROM iq_journal LIMIT 1", {});
+  session_.Query("SELECT keys FROM iq_journal LIMIT 1", {});
   session_.Query("SELECT 1 FROM iq_worker LIMIT 1", {});
 }
 
@@ -51,17 +92,27 @@ void SqliteJournal::Insert(std::span<const NewJournalRow> rows, const std::strin
                            std::int64_t batch) {
   constexpr std::string_view kSql =
       "INSERT INTO iq_journal (message_id, command_id, type, outcome, code, reason, events, "
-      "payload_hash, plugin, correlation_id, traceparent, attempts, worker, batch, committed_at) "
+      "payload_hash, plugin, correlation_id, traceparent, attempts, worker, batch, keys, "
+      "committed_at) "
       "VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, $8, $9, nullif($10, ''), "
-      "nullif($11, ''), $12, $13, $14, now())";
+      "nullif($11, ''), $12, $13, $14, $15, now())";
   for (const NewJournalRow& row : rows) {
-    const std::array args = {TextValue(row.uuid),        TextValue(row.command_id),
-                             TextValue(row.type),        TextValue(row.outcome),
-                             TextValue(row.code),        TextValue(row.reason),
-                             TextValue(row.events),      TextValue(row.payload_hash),
-                             TextValue(row.plugin),      TextValue(row.correlation_id),
-                             TextValue(row.traceparent), Int64Value(row.attempts),
-                             TextValue(worker),          Int64Value(batch)};
+    const std::string keys = JsonArray(row.keys);
+    const std::array args = {TextValue(row.uuid),
+                             TextValue(row.command_id),
+                             TextValue(row.type),
+                             TextValue(row.outcome),
+                             TextValue(row.code),
+                             TextValue(row.reason),
+                             TextValue(row.events),
+                             TextValue(row.payload_hash),
+                             TextValue(row.plugin),
+                             TextValue(row.correlation_id),
+                             TextValue(row.traceparent),
+                             Int64Value(row.attempts),
+                             TextValue(worker),
+                             Int64Value(batch),
+                             TextValue(keys)};
     session_.Execute(kSql, args);
   }
 }
@@ -135,6 +186,20 @@ JournalTable::Extent SqliteJournal::Measure() {
       "AS INTEGER), 0) FROM iq_journal",
       {});
   return {rows.At(0, 0).u.i64, std::chrono::milliseconds(rows.At(0, 1).u.i64)};
+}
+
+std::vector<JournalRecord> SqliteJournal::Search(const JournalFilter& filter,
+                                                 const JournalWindow& window, std::int64_t limit) {
+  const std::string from = Rfc3339(window.from);
+  const std::string before = Rfc3339(window.before.at);
+  const std::string key = JsonText(filter.key);
+  std::vector<iq_value> args{TextValue(from), TextValue(before), TextValue(window.before.uuid),
+                             Int64Value(limit)};
+  const std::string sql = fmt::format(
+      "SELECT {}, type, plugin, keys, committed_at, attempts FROM iq_journal WHERE {} "
+      "ORDER BY committed_at DESC, message_id DESC LIMIT $4",
+      kColumns, Conditions(filter, key, args));
+  return ToJournalRecords(session_.Query(sql, args));
 }
 
 std::vector<std::string> SqliteJournal::RemoveRejected(std::span<const std::string> uuids) {

@@ -24,6 +24,8 @@ class SqliteJournal final : public JournalTable {
   void RemoveWorker(const std::string& id) override;
   std::int64_t Prune(std::chrono::milliseconds keep, std::int64_t limit) override;
   Extent Measure() override;
+  std::vector<JournalRecord> Search(const JournalFilter& filter, const JournalWindow& window,
+                                    std::int64_t limit) override;
   std::vector<std::string> RemoveRejected(std::span<const std::string> uuids) override;
 
  private:

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "host/base/outage.h"
+#include "host/store/sqlite_audit.h"
 #include "host/store/sqlite_connection.h"
 #include "host/store/sqlite_journal.h"
 #include "host/store/sqlite_migrations.h"
@@ -38,6 +39,7 @@ class SqliteSession final : public Session {
   ServerFacts Facts() override;
   JournalTable& journal() override { return journal_; }
   MigrationTable& migrations() override { return migrations_; }
+  AuditTable& audit() override { return audit_; }
 
  private:
   enum class Phase {
@@ -74,6 +76,7 @@ class SqliteSession final : public Session {
 
   SqliteJournal journal_{*this};
   SqliteMigrations migrations_{*this};
+  SqliteAudit audit_{*this};
 };
 
 }  // namespace iq

@@ -18,6 +18,7 @@
 
 namespace iq {
 
+class AuditTable;
 class JournalTable;
 class MigrationTable;
 
@@ -132,6 +133,7 @@ class Session {
   // The statements for iq's own tables, in this database's dialect. They run on this session.
   virtual JournalTable& journal() = 0;
   virtual MigrationTable& migrations() = 0;
+  virtual AuditTable& audit() = 0;
 };
 
 // Opens sessions. Thread-safe.

@@ -69,6 +69,7 @@ class FaultySession final : public Session {
   ServerFacts Facts() override { return session_->Facts(); }
   JournalTable& journal() override { return session_->journal(); }
   MigrationTable& migrations() override { return session_->migrations(); }
+  AuditTable& audit() override { return session_->audit(); }
 
  private:
   void ThrowFailure() const {

@@ -1,20 +1,32 @@
 #include "tests/e2e/admin_client.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <regex>
 #include <sstream>
 
+#include "host/base/digest.h"
+
 namespace iq::test {
 
-std::vector<int> AdminPorts(const Installation& iq) {
+std::string AdminSettings() {
+  return fmt::format(
+      "listen: '127.0.0.1:0', console: '127.0.0.1:0', tokens: ["
+      "{{name: tester, sha256: '{}', may: write}}, {{name: reader, sha256: '{}', may: read}}]",
+      Sha256Hex(kWriteToken), Sha256Hex(kReadToken));
+}
+
+std::vector<int> PortsIn(const std::string& log) {
   static const std::regex said(R"(answering at http://127\.0\.0\.1:(\d+)/)");
-  const std::string log = iq.Log();
   std::vector<int> ports;
   for (std::sregex_iterator line(log.begin(), log.end(), said), end; line != end; ++line) {
     ports.push_back(std::stoi((*line)[1]));
   }
   return ports;
 }
+
+std::vector<int> AdminPorts(const Installation& iq) { return PortsIn(iq.Log()); }
 
 AdminAnswer Ask(int port, const std::string& path) {
   httplib::Client client("127.0.0.1", port);

@@ -12,8 +12,16 @@
 
 namespace iq::test {
 
-// The ports at which the hosts of an installation that listens at port 0 have said to answer, in
-// the order of their start.
+inline constexpr const char* kWriteToken = "test-token";  // "tester"'s.
+inline constexpr const char* kReadToken = "read-token";   // "reader"'s.
+
+// Settings of `admin`, in flow style: free ports and the two tokens.
+std::string AdminSettings();
+
+// The ports at which processes that listen at port 0 have said in `log` to answer, in the order of
+// their start.
+std::vector<int> PortsIn(const std::string& log);
+// Likewise of the hosts of an installation.
 std::vector<int> AdminPorts(const Installation& iq);
 
 // A path's status and text; status 0 when nobody answers.

@@ -2,13 +2,13 @@
 // @asyncapi/specs: tests/asyncapi/package.json says in which version.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "tests/e2e/installation.h"
+#include "tests/e2e/npm_packages.h"
 #include "tests/e2e/plugin_folder.h"
 
 namespace iq::test {
@@ -24,16 +24,7 @@ const fs::path kSchema = kFolder / "node_modules/@asyncapi/specs/schemas/3.0.0-w
 class AsyncApiSchemaTest : public testing::Test {
  protected:
   // Without the schema every test here fails.
-  static void SetUpTestSuite() {
-    fs::create_directories(kFolder);
-    for (const char* file : {"package.json", "package-lock.json"}) {
-      fs::copy_file(kSource / file, kFolder / file, fs::copy_options::overwrite_existing);
-    }
-    ProcessOptions options;
-    options.directory = kFolder;
-    Process npm({"npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"}, options);
-    ASSERT_EQ(npm.Wait(std::chrono::minutes(5)), ExitStatus{.code = 0});
-  }
+  static void SetUpTestSuite() { InstallNpmPackages(kSource, kFolder); }
 
   // What is wrong with it, a line for each fault.
   static CliResult Validate(const std::string& document) {

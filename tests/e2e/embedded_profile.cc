@@ -31,7 +31,8 @@ class SqliteStore : public TestStore {
   std::size_t Tables() override {
     return std::stoul(
         Value("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('balance', "
-              "'blocked_money', 'transaction_log', 'iq_journal', 'iq_worker', 'iq_migration')"));
+              "'blocked_money', 'transaction_log', 'iq_audit', 'iq_journal', 'iq_worker', "
+              "'iq_migration')"));
   }
 
   void AgeJournal(std::int64_t age_s) override {

@@ -27,7 +27,7 @@ struct InstallationOptions {
   std::string journal = "keep: 7d";
   std::string events = "sweep_after: 5s";
   std::string security = "require_signature: false";
-  std::string admin = "listen: off";
+  std::string admin = "listen: off, console: '127.0.0.1:0'";
   std::string broker_url;  // Empty: the profile's. A proxy's, for a test that cuts.
   std::string store_url;
   std::string locks_url;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "host/base/digest.h"
 #include "tests/e2e/commands.h"
 #include "tests/e2e/installation.h"
 #include "tests/support/eventually.h"
@@ -143,6 +144,29 @@ TEST(ConfigTest, AnUnknownKeyIsNamedWithFileAndLine) {
   }
 }
 
+TEST(TokenTest, IsPrintedWithTheEntryThatLetsItIn) {
+  InstallationOptions options;
+  options.migrate = false;
+  Installation iq(options);
+  const CliResult made = iq.Cli({"token", "true", "--may", "write", "--json"});
+  EXPECT_EQ(made.status, kDone) << made.err;
+  const json row = json::parse(made.out);
+  EXPECT_EQ(row.at("name"), "true");
+  EXPECT_EQ(row.at("may"), "write");
+  EXPECT_THAT(row.at("token").get<std::string>(), testing::MatchesRegex("[A-Za-z0-9_-]{43}"));
+  EXPECT_EQ(row.at("sha256"), Sha256Hex(row.at("token").get<std::string>()));
+
+  const std::string text = iq.Cli({"token", "true"}).out;
+  EXPECT_THAT(text, Not(HasSubstr(row.at("token").get<std::string>()))) << "each is another";
+  const auto begin = text.find("    - name:");
+  const auto end = text.find("\n\n", begin);
+  ASSERT_NE(end, std::string::npos) << text;
+  std::ofstream(iq.config()) << "admin:\n  tokens:\n" << text.substr(begin, end - begin) << "\n";
+  const json admin = json::parse(iq.Cli({"config", "--json"}).out).at("admin");
+  ASSERT_EQ(admin.at("tokens").size(), 1U);
+  EXPECT_EQ(admin.at("tokens").at(0), json({{"name", "true"}, {"sha256", "***"}, {"may", "read"}}));
+}
+
 TEST(UsageTest, WhatIsNoUsageExitsWithTwo) {
   Installation iq;
   for (const std::vector<std::string>& args : {std::vector<std::string>{"fly"},
@@ -166,6 +190,9 @@ TEST(UsageTest, WhatIsNoUsageExitsWithTwo) {
                                                {"dead", "drop", "--until", "1"},
                                                {"completion"},
                                                {"completion", "fish"},
+                                               {"token"},
+                                               {"token", "a b"},
+                                               {"token", "a", "--may", "act"},
                                                {"dead", "show"},
                                                {"explain"},
                                                {"events", "--count", "x"},

@@ -161,7 +161,7 @@ TEST_P(JournalRows, TheirNumberAndAgeAreMeasured) {
   Insert({Row(1), Row(2)});
   Age("journal", "committed_at", 3600);
   const auto hour = std::chrono::hours(1);
-  EXPECT_GE(journal().Measure().oldest, hour);
+  EXPECT_GT(journal().Measure().oldest, hour - std::chrono::seconds(1)) << "one clock may round";
   EXPECT_LT(journal().Measure().oldest, hour + std::chrono::minutes(1));
 }
 

@@ -119,16 +119,17 @@ class Migrations : public MigrationFiles, public testing::WithParamInterface<Sto
 INSTANTIATE_TEST_SUITE_P(Stores, Migrations, kBothStores, NameOf);
 
 TEST_P(Migrations, TheShippedOnesMakeAnEmptyDatabaseReady) {
-  EXPECT_THAT(ApplyAll(kShipped), ElementsAre("iq/001_journal", "billing/001_balance"));
+  EXPECT_THAT(ApplyAll(kShipped),
+              ElementsAre("iq/001_journal", "iq/002_console", "billing/001_balance"));
   for (const std::string& table :
-       {database().Own("journal"), database().Own("worker"), std::string("balance"),
-        std::string("blocked_money"), std::string("transaction_log")}) {
+       {database().Own("journal"), database().Own("worker"), database().Own("audit"),
+        std::string("balance"), std::string("blocked_money"), std::string("transaction_log")}) {
     EXPECT_TRUE(database().Exists(table)) << table;
   }
   database().Open()->journal().Check();
   EXPECT_EQ(database().Value("SELECT count(*) FROM " + database().Own("migration") +
                              " WHERE length(sha256) = 64"),
-            "2");
+            "3");
 }
 
 TEST_P(Migrations, TheShippedOnesKeepTablesThatStandAlready) {

@@ -62,7 +62,7 @@ class PluginReportTest : public testing::Test {
     const pid_t child = fork();
     if (child == 0) {
       const FlightRecorder recorder(flight(), {1, 1});
-      const PluginReporter reporter(recorder, *directory_);
+      const PluginReporter reporter(recorder, *directory_, "");
       kill(getpid(), SIGKILL);
     }
     int status = 0;
@@ -76,7 +76,7 @@ class PluginReportTest : public testing::Test {
 
 TEST_F(PluginReportTest, WhatServesIsThereFromTheStart) {
   const FlightRecorder recorder(flight(), {1, 1});
-  const PluginReporter reporter(recorder, Open());
+  const PluginReporter reporter(recorder, Open(), "");
   const auto reports = Read();
   ASSERT_THAT(reports, SizeIs(1));
   EXPECT_EQ(reports[0].pid, static_cast<std::uint32_t>(getpid()));
@@ -96,7 +96,7 @@ TEST_F(PluginReportTest, WhatServesIsThereFromTheStart) {
 
 TEST_F(PluginReportTest, CountsFollowAndBelongToAGeneration) {
   const FlightRecorder recorder(flight(), {1, 1});
-  PluginReporter reporter(recorder, Open());
+  PluginReporter reporter(recorder, Open(), "");
   PluginCounts& counts = directory_->plugins()[0]->counts();
   for (const Outcome outcome : {Outcome::kDone, Outcome::kDone, Outcome::kRejected,
                                 Outcome::kFailed, Outcome::kRetry, Outcome::kInvalid}) {
@@ -117,7 +117,7 @@ TEST_F(PluginReportTest, CountsFollowAndBelongToAGeneration) {
 
 TEST_F(PluginReportTest, ARefusedFileIsOneThingAndWhatServesInItsPlaceAnother) {
   const FlightRecorder recorder(flight(), {1, 1});
-  PluginReporter reporter(recorder, Open());
+  PluginReporter reporter(recorder, Open(), "");
   folder_.Put("swap_major", "swap.so");
   directory_->Rescan();
   ASSERT_TRUE(Says(reporter, [](const auto& plugins) { return plugins.size() == 2; }));
@@ -133,7 +133,7 @@ TEST_F(PluginReportTest, ARefusedFileIsOneThingAndWhatServesInItsPlaceAnother) {
 
 TEST_F(PluginReportTest, WhatHasNotChangedIsNotWrittenAgain) {
   const FlightRecorder recorder(flight(), {1, 1});
-  PluginReporter reporter(recorder, Open());
+  PluginReporter reporter(recorder, Open(), "");
   const fs::path report = fs::path(flight()) / Reports().at(0);
   const auto written = fs::last_write_time(report);
   EXPECT_FALSE(test::Eventually(1200ms, [&] {
@@ -144,7 +144,7 @@ TEST_F(PluginReportTest, WhatHasNotChangedIsNotWrittenAgain) {
 
 TEST_F(PluginReportTest, AnEndInOrderLeavesNothing) {
   const FlightRecorder recorder(flight(), {1, 1});
-  { const PluginReporter reporter(recorder, Open()); }
+  { const PluginReporter reporter(recorder, Open(), ""); }
   EXPECT_THAT(Reports(), IsEmpty());
   EXPECT_THAT(Read(), IsEmpty());
 }
@@ -155,7 +155,7 @@ TEST_F(PluginReportTest, TheDeadAreNotReadAndGoWithTheirRecorder) {
   ASSERT_THAT(Reports(), SizeIs(1));
   EXPECT_THAT(Read(), IsEmpty());
   const FlightRecorder recorder(flight(), {1, 1});
-  const PluginReporter reporter(recorder, *directory_);
+  const PluginReporter reporter(recorder, *directory_, "");
   EXPECT_THAT(Reports(), SizeIs(2));
   EXPECT_THAT(Read(), SizeIs(1));
   Suspects(flight(), [](const std::string&, const std::string&) {}).TakeOver();
@@ -165,7 +165,7 @@ TEST_F(PluginReportTest, TheDeadAreNotReadAndGoWithTheirRecorder) {
 
 TEST_F(PluginReportTest, WhatIsNoReportIsPassedOver) {
   const FlightRecorder recorder(flight(), {1, 1});
-  const PluginReporter reporter(recorder, Open());
+  const PluginReporter reporter(recorder, Open(), "");
   for (const char* contents : {"", "a shopping list", "[]", R"({"pid":1,"plugins":[{}]})"}) {
     std::ofstream(fs::path(flight()) / Reports().at(0)) << contents;
     EXPECT_THAT(Read(), IsEmpty()) << contents;
@@ -177,7 +177,7 @@ TEST_F(PluginReportTest, AFolderThatCannotBeWrittenIsOneWarning) {
   Open();
   fs::remove_all(flight());
   testing::internal::CaptureStderr();
-  PluginReporter reporter(recorder, *directory_);
+  PluginReporter reporter(recorder, *directory_, "");
   EXPECT_FALSE(test::Eventually(1200ms, [&] {
     reporter.Refresh();
     return !Read().empty();
@@ -190,7 +190,7 @@ TEST_F(PluginReportTest, AFolderThatCannotBeWrittenIsOneWarning) {
 TEST_F(PluginReportTest, WithoutARecordersFileThereIsNoReport) {
   std::ofstream(flight()) << "in the way";
   const FlightRecorder recorder(flight(), {1, 1});
-  PluginReporter reporter(recorder, Open());
+  PluginReporter reporter(recorder, Open(), "");
   reporter.Refresh();
   EXPECT_THAT(Read(), IsEmpty());
   EXPECT_THAT(ReadPluginReports(""), IsEmpty());

@@ -177,6 +177,15 @@ TEST_F(WorkerTest, ALockThatComesJustAfterTheWaitRunsTheCommand) {
   EXPECT_EQ(asked, 2) << "it went back to the queue although its lock was taken";
 }
 
+TEST_F(WorkerTest, TheJournalSaysWhichLocksACommandHeld) {
+  Start([] { return true; });
+  SendIncome("one");
+  ASSERT_TRUE(test::Eventually(10s, [&] { return Balance() == 1000; }));
+  const auto rows =
+      session_->Query("SELECT count(*) FROM iq_journal WHERE keys = '[\"user:2\"]'", {});
+  EXPECT_EQ(rows.At(0, 0).u.i64, 1);
+}
+
 TEST_F(WorkerTest, ACommandWhoseLockStaysTakenGoesBackToTheQueueAndIsTriedAgain) {
   config_.locks.on_busy = LocksConfig::OnBusy::kRequeue;
   std::atomic<bool> free{false};

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "host/base/error.h"
-#include "host/payload.h"
 
 namespace iq::cli {
 namespace {
@@ -76,24 +75,6 @@ TEST(CommandBody, DoesNotTakeAByteOrderMarkForPartOfANumber) {
                   "1"}),
             "{\"type\":\"income\",\"a\":\"\xEF\xBB\xBF"
             "1\"}");
-}
-
-TEST(IdInBody, IsTheTopLevelText) {
-  EXPECT_EQ(IdInBody(R"({"id":"a","details":{"id":"b"}})"), "a");
-  EXPECT_EQ(IdInBody(R"({"details":{"id":"b"}})"), "");
-  EXPECT_EQ(IdInBody(R"({"id":7})"), "");
-}
-
-TEST(IdInBody, IsNotTakenWhereAmqpCannotCarryIt) {
-  const std::string longest(kIdBytesMax, 'x');
-  EXPECT_EQ(IdInBody(R"({"id":")" + longest + "\"}"), longest);
-  EXPECT_EQ(IdInBody(R"({"id":")" + longest + "x\"}"), "");
-}
-
-TEST(IdInBody, ThrowsForWhatIsNoCommand) {
-  EXPECT_THROW(IdInBody("[1]"), PayloadError);
-  EXPECT_THROW(IdInBody(R"({"a":1,"a":2})"), PayloadError);
-  EXPECT_THROW(IdInBody("{"), PayloadError);
 }
 
 TEST(NumberedId, IsTheIdItselfForOneAlone) { EXPECT_EQ(NumberedId("a", 1, 1), "a"); }

@@ -63,7 +63,37 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"admin: {listen: '127.0.0.1:'}\n", "admin.listen: \"127.0.0.1:\"; write"},
         Broken{"admin: {listen: '127.0.0.1:65536'}\n", "admin.listen: \"127.0.0.1:65536\"; write"},
         Broken{"admin: {listen: '::1:9400'}\n", "admin.listen: \"::1:9400\"; write"},
-        Broken{"admin: {listen: '[::1]:9400', port: 1}\n", "admin.port: unknown"}));
+        Broken{"admin: {listen: '[::1]:9400', port: 1}\n", "admin.port: unknown"},
+        Broken{"admin: {listen: x}\n", "with port 0 for any that is free, or off"},
+        Broken{"admin:\n  console: off\n",
+               "config.yaml:2: admin.console: \"off\"; write HOST:PORT, for instance "
+               "127.0.0.1:8080, with port 0 for any that is free"},
+        Broken{"admin: {show_bodies: 1}\n", "admin.show_bodies: \"1\"; write true or false"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Tokens, BrokenConfig,
+    ::testing::Values(
+        Broken{"admin: {tokens: secret}\n",
+               "config.yaml:1: admin.tokens: not a list of tokens; write each after \"- \""},
+        Broken{"admin:\n  tokens:\n  - secret\n",
+               "config.yaml:3: admin.tokens[0]: has a value of its own; put its keys below it"},
+        Broken{"admin:\n  tokens:\n  - sha256: ''\n",
+               "config.yaml:3: admin.tokens[0].name: not there; write 1 to 64 letters"},
+        Broken{"admin:\n  tokens:\n  - {name: '', sha256: ''}\n",
+               "config.yaml:3: admin.tokens[0].name: \"\"; write 1 to 64 letters"},
+        Broken{"admin:\n  tokens:\n  - {name: a b, sha256: ''}\n",
+               "config.yaml:3: admin.tokens[0].name: \"a b\"; write 1 to 64 letters"},
+        Broken{"admin:\n  tokens:\n  - name: a\n",
+               "config.yaml:3: admin.tokens[0].sha256: not there; write the 64 hexadecimal digits "
+               "that `iq token` prints"},
+        Broken{"admin:\n  tokens:\n  - name: a\n    sha256: abc\n",
+               "config.yaml:4: admin.tokens[0].sha256: not a SHA-256 sum; write the 64"},
+        Broken{"admin:\n  tokens:\n  - {name: a, sha256: '', may: act}\n",
+               "config.yaml:3: admin.tokens[0].may: \"act\"; write one of read, write"},
+        Broken{"admin:\n  tokens:\n  - {name: a, sha256: '', can: act}\n",
+               "config.yaml:3: admin.tokens[0].can: unknown key; "},
+        Broken{"admin:\n  tokens:\n  - {name: a, sha256: ''}\n  - {name: a, sha256: ''}\n",
+               "config.yaml:4: admin.tokens[1].name: another token has the name a already"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Key, BrokenConfig,
@@ -272,6 +302,8 @@ TEST(Config, ASecretIsNotRepeated) {
               AllOf(HasSubstr("broker.url"), Not(HasSubstr("hunter2"))));
   EXPECT_THAT(Complaint("security: {keys: hunter2}\n"),
               AllOf(HasSubstr("security.keys"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(Complaint("admin: {tokens: [{name: a, sha256: hunter2}]}\n"),
+              AllOf(HasSubstr("admin.tokens[0].sha256"), Not(HasSubstr("hunter2"))));
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ using ::testing::Not;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
+constexpr const char* kSum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
 bool SameConfig(const Config& a, const Config& b) { return ConfigAsJson(a) == ConfigAsJson(b); }
 
 // The keys of `node` with those above them; the items of a list share one key.
@@ -73,6 +75,8 @@ TEST(Config, TheShippedFileHoldsEveryKeyWithItsDefault) {
   const Variable locks("IQ_LOCKS_URL", nullptr);
   const Variable plugins("IQ_PLUGINS", nullptr);
   const Variable signing_key("IQ_SIGNING_KEY", nullptr);
+  const Variable console("IQ_CONSOLE_LISTEN", nullptr);
+  const Variable token("IQ_ADMIN_TOKEN_SHA256", nullptr);
   const std::string path = IQ_SOURCE_DIR "/config.yaml";
 
   Config shipped = LoadConfig(path);
@@ -85,21 +89,28 @@ TEST(Config, TheShippedFileHoldsEveryKeyWithItsDefault) {
 
   std::set<std::string> keys = KeysOf(YAML::LoadFile(path));
   std::erase_if(keys, [](const auto& key) { return key.starts_with(".plugins.settings."); });
-  EXPECT_EQ(keys, KeysOf(YAML::Load(ConfigAsJson(Config{}))));
+  Config with_token;
+  with_token.admin.tokens.emplace_back();
+  EXPECT_EQ(keys, KeysOf(YAML::Load(ConfigAsJson(with_token))));
 }
 
-TEST(Config, TheShippedFileTakesItsUrlsAndItsKeyFromTheEnvironment) {
+TEST(Config, TheShippedFileTakesItsUrlsAndItsSecretsFromTheEnvironment) {
   const Variable broker("IQ_BROKER_URL", "amqp://b/");
   const Variable store("IQ_STORE_URL", "postgresql://s/");
   const Variable locks("IQ_LOCKS_URL", "redis://l");
   const Variable plugins("IQ_PLUGINS", "/elsewhere");
   const Variable signing_key("IQ_SIGNING_KEY", "from the environment");
+  const Variable token("IQ_ADMIN_TOKEN_SHA256", kSum);
   const Config config = LoadConfig(IQ_SOURCE_DIR "/config.yaml");
   EXPECT_EQ(config.broker.url, "amqp://b/");
   EXPECT_EQ(config.store.url, "postgresql://s/");
   EXPECT_EQ(config.locks.url, "redis://l");
   EXPECT_EQ(config.plugins.directory, "/elsewhere");
   EXPECT_THAT(config.security.keys, ElementsAre("from the environment"));
+  ASSERT_EQ(config.admin.tokens.size(), 1U);
+  EXPECT_EQ(config.admin.tokens[0].name, "operator");
+  EXPECT_EQ(config.admin.tokens[0].sha256, kSum);
+  EXPECT_EQ(config.admin.tokens[0].may, AdminToken::May::kWrite);
   EXPECT_NO_THROW(RequireUrls(config));
 }
 
@@ -178,6 +189,29 @@ TEST(Config, KeysThatAreEmptyDoNotCount) {
   EXPECT_THAT(LoadYaml("security: {keys: []}\n").security.keys, IsEmpty());
 }
 
+TEST(Config, TokensWithoutASumDoNotCount) {
+  const Variable empty("IQ_TEST_EMPTY", "");
+  const std::string sum = kSum;
+  std::string upper = sum;
+  for (char& c : upper) c = c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
+  const Config config = LoadYaml(
+      "admin:\n  tokens:\n"
+      "  - {name: a.b_C-1, sha256: " +
+      upper +
+      "}\n"
+      "  - {name: none, sha256: ''}\n"
+      "  - {name: unset, sha256: \"${IQ_TEST_EMPTY}\", may: write}\n"
+      "  - {name: last, sha256: " +
+      sum + ", may: write}\n");
+  ASSERT_EQ(config.admin.tokens.size(), 2U);
+  EXPECT_EQ(config.admin.tokens[0].name, "a.b_C-1");
+  EXPECT_EQ(config.admin.tokens[0].sha256, sum);
+  EXPECT_EQ(config.admin.tokens[0].may, AdminToken::May::kRead);
+  EXPECT_EQ(config.admin.tokens[1].name, "last");
+  EXPECT_EQ(config.admin.tokens[1].may, AdminToken::May::kWrite);
+  EXPECT_THAT(LoadYaml("admin: {tokens: []}\n").admin.tokens, IsEmpty());
+}
+
 TEST(Config, ABatchThatIsNotWrittenFitsTwiceIntoThePrefetch) {
   EXPECT_EQ(LoadYaml("consumers: [{prefetch: 300}]\n").consumers[0].batch, 150U);
   EXPECT_EQ(LoadYaml("consumers: [{prefetch: 5000}]\n").consumers[0].batch, 256U);
@@ -196,8 +230,12 @@ inbox: {require_id: true}
 journal: {keep: 12h}
 security: {require_signature: true, keys: [a, "b c"]}
 limits: {message: 1MiB, deadline: 10m}
+admin: {listen: off, console: '[::1]:0', show_bodies: false}
 log: {level: error, format: json}
 )");
+  EXPECT_EQ(config.admin.listen, AdminConfig::kOff);
+  EXPECT_EQ(config.admin.console, "[::1]:0");
+  EXPECT_FALSE(config.admin.show_bodies);
   EXPECT_EQ(config.broker.url, "amqps://h");
   EXPECT_EQ(config.broker.publish_patience, 250ms);
   EXPECT_EQ(config.store.url, "postgres://h");
@@ -283,6 +321,9 @@ Config Unusual() {
   config.journal.keep = 25h;
   config.security = {.require_signature = true, .keys = {"a", "b"}};
   config.limits = {.message = 1025, .deadline = 30min / 3, .shutdown = 1s};
+  config.admin.listen = AdminConfig::kOff;
+  config.admin.console = "[::1]:0";
+  config.admin.show_bodies = false;
   config.log = {.level = LogConfig::Level::kDebug, .format = LogConfig::Format::kText};
   return config;
 }
@@ -313,6 +354,7 @@ TEST(ConfigPrint, SecretsAreMasked) {
   config.store.url = "postgresql://h/db?user=u&password=hunter2";
   config.locks.url = "redis://:hunter2@h";
   config.security.keys = {"hunter2", "hunter22"};
+  config.admin.tokens = {{"operator", "hunter2", AdminToken::May::kWrite}};
   config.plugins.settings["x"] = {{"DB_Password", "hunter2"},
                                   {"auth.token", "hunter2"},
                                   {"url", "https://u:hunter2@h"},
@@ -323,6 +365,8 @@ TEST(ConfigPrint, SecretsAreMasked) {
   }
   const auto json = nlohmann::json::parse(ConfigAsJson(config));
   EXPECT_EQ(json.at("security").at("keys"), nlohmann::json({"***", "***"}));
+  EXPECT_EQ(json.at("admin").at("tokens").at(0),
+            nlohmann::json({{"name", "operator"}, {"sha256", "***"}, {"may", "write"}}));
 }
 
 TEST(ConfigPrint, MaskPasswordLeavesNothingOfThePassword) {

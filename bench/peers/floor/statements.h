@@ -160,12 +160,16 @@ inline constexpr const char* kRecall =
     "SELECT message_id, outcome, code, reason, events::text, payload_hash FROM iq.journal "
     "WHERE message_id = ANY($1)";
 
-// $1 to $10 are arrays, $11 and $12 the process and the number of its batch.
+// $1 to $11 are arrays, the last one's items arrays as text; $12 and $13 are the process and the
+// number of its batch.
 inline constexpr const char* kRecord = R"sql(
 INSERT INTO iq.journal (message_id, command_id, type, outcome, code, reason, events, payload_hash,
-                        correlation_id, traceparent, plugin, attempts, worker, batch)
-SELECT line.*, 'floor/1', 1, $11, $12
+                        correlation_id, traceparent, keys, plugin, attempts, worker, batch)
+SELECT message_id, command_id, type, outcome, code, reason, events, payload_hash, correlation_id,
+       traceparent, keys::text[], 'floor/1', 1, $12, $13
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
-            $8::bytea[], $9::text[], $10::text[]) AS line)sql";
+            $8::bytea[], $9::text[], $10::text[], $11::text[])
+  AS line (message_id, command_id, type, outcome, code, reason, events, payload_hash,
+           correlation_id, traceparent, keys))sql";
 
 }  // namespace iq::bench::floor

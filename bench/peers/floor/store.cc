@@ -112,6 +112,21 @@ std::string Jsonb(const Verdict& verdict) {
   return text + ']';
 }
 
+// The text form of an array of texts.
+std::string AsArray(const std::vector<std::string>& texts) {
+  std::string array = "{";
+  for (const std::string& text : texts) {
+    if (array.size() > 1) array += ',';
+    array += '"';
+    for (const char c : text) {
+      if (c == '"' || c == '\\') array += '\\';
+      array += c;
+    }
+    array += '"';
+  }
+  return array + '}';
+}
+
 std::string StatementName(Kind kind) {
   return fmt::format("effect_{}", static_cast<std::size_t>(kind));
 }
@@ -218,6 +233,7 @@ void Store::SendCommit(std::span<Command* const> commands) {
            Column(kByteaOid, lines, [](const Command& each) { return each.payload_hash; }),
            OptionalColumn(lines, [](const Command& each) { return Text(each.correlation_id); }),
            OptionalColumn(lines, [](const Command& each) { return Text(each.traceparent); }),
+           Column(kTextOid, lines, [](const Command& each) { return AsArray(each.keys); }),
            std::string(worker_.begin(), worker_.end()), batch});
   SendText("COMMIT");
   Sync();

@@ -1,0 +1,160 @@
+// What is served, by which generation of which plugin, and what was refused and why.
+import { get } from "./api.js";
+import { badge, el, encode, facts, notice, plain, value } from "./dom.js";
+import { write } from "./json.js";
+import { schemaForReading } from "./schema.js";
+import { count, plural } from "./text.js";
+
+const kAgainMs = 3000;
+
+function list(items, make = (item) => value(item)) {
+  if (!items || items.length === 0) return "none";
+  return el("ul", { class: "words" }, ...items.map((item) => el("li", {}, make(item))));
+}
+
+function titleOf(plugin) {
+  return plugin.plugin ? `${plugin.plugin} ${plugin.version}` : plugin.file;
+}
+
+function eventsOf(plugin, events) {
+  const own = `${plugin.plugin}/${plugin.version}`;
+  return events.filter((event) => event.plugin === own || event.plugin === plugin.plugin)
+    .map((event) => event.name);
+}
+
+function reasonOf({ state, reason }) {
+  if (!reason) return null;
+  const lead = state === "refused" ? "Refused: " : state === "serves" ? "What was to follow: " : "";
+  return el("p", { class: "reason" }, lead, value(reason, { max: 600 }));
+}
+
+function crashesOf({ crashes }) {
+  return crashes > 0 ? el("b", { class: "bad" }, plural(crashes, "crash", "crashes")) : "none";
+}
+
+function countsOf(plugin) {
+  return `${count(plugin.done)} done, ${count(plugin.rejected)} rejected, ` +
+    `${count(plugin.failed)} failed, ${count(plugin.retried)} put off`;
+}
+
+function card(plugin, events, counts) {
+  return el("article", { class: "card", "aria-label": plain(titleOf(plugin)) },
+    el("h3", {}, value(titleOf(plugin), { whole: false }), " ", badge(plugin.state)),
+    reasonOf(plugin),
+    facts([
+      ["Version", value(plugin.version)],
+      ["Generation", value(plugin.generation)],
+      ["Types", list(plugin.types)],
+      plugin.listeners.length > 0 && ["Listeners", list(plugin.listeners)],
+      ["Events", list(eventsOf(plugin, events))],
+      ["Commands", counts],
+      ["Crashes", crashesOf(plugin)],
+      ["Processes", count(plugin.processes)],
+      ["File", value(plugin.file)],
+      ["SHA-256", value(plugin.sha256, { mono: true })],
+    ]));
+}
+
+// The cards stay as they are while only their counts change.
+function cards() {
+  const node = el("div", { class: "cards" });
+  let before = "";
+  let counts = [];
+  return {
+    node,
+    fill: (plugins, events) => {
+      const fixed = plugins.map(
+        (plugin) => ({ ...plugin, done: 0, rejected: 0, failed: 0, retried: 0 }));
+      const now = write([fixed, events.map(({ name, plugin }) => [name, plugin])]);
+      if (now !== before) {
+        before = now;
+        counts = plugins.map(() => el("span", {}));
+        node.replaceChildren(...plugins.map((plugin, i) => card(plugin, events, counts[i])));
+      }
+      plugins.forEach((plugin, i) => {
+        if (counts[i].textContent !== countsOf(plugin)) counts[i].textContent = countsOf(plugin);
+      });
+    },
+  };
+}
+
+function typeDetails({ type, plugin, schema }) {
+  return el("details", { class: "schema" },
+    el("summary", {}, el("b", {}, value(type, { whole: false })), " by ",
+      value(plugin, { whole: false })),
+    schemaForReading(schema, "Fields of the command"),
+    el("p", {}, el("a", { href: `#/send/${encode(type)}` }, "Send one")));
+}
+
+function eventDetails({ name, plugin, schema }) {
+  return el("details", { class: "schema" },
+    el("summary", {}, el("b", {}, value(name, { whole: false })), " by ",
+      value(plugin, { whole: false })),
+    schemaForReading(schema, "Fields of the event's data"));
+}
+
+function schemas(empty, make) {
+  const node = el("div");
+  let before = "";
+  return {
+    node,
+    fill: (entries) => {
+      const now = write(entries);
+      if (now === before) return;
+      before = now;
+      const none = el("p", { class: "empty" }, empty);
+      node.replaceChildren(...(entries.length > 0 ? entries.map(make) : [none]));
+    },
+  };
+}
+
+function faultList() {
+  const node = el("ul", { class: "fault", "aria-label": "Faults" });
+  let before = null;
+  return {
+    node,
+    fill: (faults) => {
+      const now = write(faults);
+      if (now === before) return;
+      before = now;
+      node.replaceChildren(...faults.map((fault) => el("li", {}, value(fault, { max: 600 }))));
+      node.hidden = faults.length === 0;
+    },
+  };
+}
+
+export function show(root, { signal }) {
+  const [all, faults] = [cards(), faultList()];
+  const types = schemas("No type is served.", typeDetails);
+  const events = schemas("No plugin says which events it emits.", eventDetails);
+  const says = notice();
+  let timer = 0;
+
+  async function load() {
+    clearTimeout(timer);
+    try {
+      const answer = await get("plugins", signal);
+      all.fill(answer.plugins, answer.events);
+      types.fill(answer.types);
+      events.fill(answer.events);
+      faults.fill(answer.faults);
+      says.clear();
+      summary.textContent = `${plural(answer.plugins.length, "file")}, ` +
+        `${plural(answer.types.length, "type")}.`;
+    } catch (error) {
+      says.fault(error);
+    }
+    if (!signal.aborted && !document.hidden) timer = setTimeout(load, kAgainMs);
+  }
+
+  const summary = el("p", { class: "status" }, "Asking…");
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (!document.hidden) load();
+  }, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  root.append(el("h2", { tabindex: "-1" }, "Plugins"), summary, says.node, faults.node, all.node,
+    el("h3", {}, "Types and their schema"), types.node,
+    el("h3", {}, "Events and their schema"), events.node);
+  load();
+}

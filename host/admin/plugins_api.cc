@@ -1,0 +1,68 @@
+#include "host/admin/plugins_api.h"
+
+#include <exception>
+#include <string>
+
+#include "host/plugin_history.h"
+#include "host/plugin_report.h"
+#include "host/plugin_view.h"
+
+namespace iq {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const PluginSummary& summary, const PluginHistory& history) {
+  const ReportedPlugin& plugin = summary.plugin;
+  return {{"file", plugin.file},
+          {"sha256", plugin.sha256},
+          {"state", plugin.state},
+          {"reason", plugin.reason},
+          {"plugin", plugin.plugin},
+          {"version", plugin.version},
+          {"generation", plugin.generation},
+          {"types", plugin.types},
+          {"listeners", plugin.listeners},
+          {"done", plugin.counts.done},
+          {"rejected", plugin.counts.rejected},
+          {"failed", plugin.counts.failed},
+          {"retried", plugin.counts.retried},
+          {"processes", summary.processes},
+          {"crashes", plugin.sha256.empty() ? 0 : history.DeathsOf(plugin.sha256)}};
+}
+
+}  // namespace
+
+Json PluginsApi::Describe() {
+  const PluginHistory history(config_.plugins.live);
+  Json plugins = Json::array();
+  Json files = Json::array();
+  for (const PluginSummary& summary :
+       SummarizePlugins(ReadPluginReports(config_.plugins.flight_recorder))) {
+    plugins.push_back(ToJson(summary, history));
+    files.push_back({summary.plugin.file, summary.plugin.sha256, summary.plugin.state});
+  }
+  Json answer{{"plugins", std::move(plugins)}};
+  answer.update(Served(files));
+  return answer;
+}
+
+// Loads all plugins in a child process: not anew for everybody who asks.
+Json PluginsApi::Served(const Json& files) {
+  constexpr std::chrono::seconds kKept{30};
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  if (!served_.is_null() && files == of_files_ && now - asked_at_ < kKept) return served_;
+  try {
+    served_ = ViewServed(config_);
+  } catch (const std::exception& error) {
+    served_ = {{"types", Json::array()},
+               {"events", Json::array()},
+               {"faults", Json::array({error.what()})}};
+  }
+  of_files_ = files;
+  asked_at_ = Clock::now();
+  return served_;
+}
+
+}  // namespace iq

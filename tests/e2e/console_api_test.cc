@@ -1,0 +1,622 @@
+// The API of the page: whom it lets in, what it refuses, and what it tells and does.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/e2e/admin_client.h"
+#include "tests/e2e/commands.h"
+#include "tests/e2e/installation.h"
+#include "tests/support/eventually.h"
+
+namespace iq::test {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+constexpr auto kPatience = 30s;
+constexpr int kOk = 200;
+constexpr int kWrong = 400;
+constexpr int kUnknownVisitor = 401;
+constexpr int kForbidden = 403;
+constexpr int kLengthRequired = 411;
+constexpr int kNothingThere = 404;
+constexpr int kDoesNotFit = 409;
+constexpr int kTooLarge = 413;
+constexpr int kTooMany = 429;
+
+using Fields = httplib::Headers;
+
+Fields By(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
+
+Fields With(Fields fields, const std::string& name, const std::string& value) {
+  fields.erase(name);
+  fields.emplace(name, value);
+  return fields;
+}
+
+struct Answer {
+  int status = 0;
+  std::string text;
+  Fields fields;
+
+  json Json() const { return json::parse(text, nullptr, false); }
+  std::string Error() const { return Json().value("error", std::string()); }
+  std::string Field(const std::string& name) const {
+    const auto field = fields.find(name);
+    return field == fields.end() ? "" : field->second;
+  }
+};
+
+Answer AnswerOf(const httplib::Result& result) {
+  if (!result) return {};
+  return {result->status, result->body, result->headers};
+}
+
+std::vector<json> JsonLines(const std::string& text) {
+  std::vector<json> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
+  return rows;
+}
+
+std::vector<std::string> Texts(const json& objects, const char* member) {
+  std::vector<std::string> texts;
+  for (const json& object : objects) texts.push_back(object.at(member));
+  return texts;
+}
+
+class ConsoleApiTest : public testing::Test {
+ protected:
+  explicit ConsoleApiTest(const std::string& more = "") : iq_(Options(more)) {
+    for (const std::int64_t user : {1, 2}) iq_.OpenAccount(user, 100'000);
+    iq_.StartHosts();
+    port_ = AdminPorts(iq_).at(0);
+  }
+  ~ConsoleApiTest() override { iq_.StopHosts(); }
+
+  static InstallationOptions Options(const std::string& more) {
+    InstallationOptions options;
+    options.admin = AdminSettings() + (more.empty() ? "" : ", " + more);
+    return options;
+  }
+
+  Answer Get(const std::string& path, const Fields& fields = {}) const {
+    httplib::Client client("127.0.0.1", port_);
+    client.set_read_timeout(kPatience);
+    return AnswerOf(client.Get(path, fields));
+  }
+
+  Answer PostText(const std::string& path, const std::string& text, const Fields& fields = {},
+                  const std::string& content_type = "application/json") const {
+    httplib::Client client("127.0.0.1", port_);
+    client.set_read_timeout(kPatience);
+    return AnswerOf(client.Post(path, fields, text, content_type));
+  }
+
+  Answer Post(const std::string& path, const json& body, const Fields& fields = {}) const {
+    return PostText(path, body.dump(), fields);
+  }
+
+  // The stream's first events, [name, data], and how long they took.
+  std::vector<std::pair<std::string, json>> FirstEvents(std::size_t count) const {
+    httplib::Client client("127.0.0.1", port_);
+    client.set_read_timeout(kPatience);
+    std::string text;
+    std::vector<std::pair<std::string, json>> events;
+    client.Get("/api/live", [&](const char* data, std::size_t size) {
+      text.append(data, size);
+      for (auto end = text.find("\n\n"); end != std::string::npos; end = text.find("\n\n")) {
+        AddEvent(text.substr(0, end), events);
+        text.erase(0, end + 2);
+      }
+      return events.size() < count;
+    });
+    return events;
+  }
+
+  static void AddEvent(const std::string& lines,
+                       std::vector<std::pair<std::string, json>>& events) {
+    const std::string name_begin = "event: ";
+    const std::string data_begin = "\ndata: ";
+    const auto data = lines.find(data_begin);
+    ASSERT_TRUE(lines.starts_with(name_begin) && data != std::string::npos) << lines;
+    events.emplace_back(lines.substr(name_begin.size(), data - name_begin.size()),
+                        json::parse(lines.substr(data + data_begin.size())));
+  }
+
+  // A command that is refused for want of money.
+  void Bury(const std::string& id) {
+    iq_.SendWithId(id, Body("withdraw", 1, "900000"));
+    ExpectDead(1);
+  }
+
+  void ExpectDead(std::size_t count) {
+    EXPECT_TRUE(Eventually(kPatience, [&] { return iq_.DeadCount() == count; }))
+        << iq_.DeadCount() << " instead of " << count << iq_.Log();
+  }
+
+  std::vector<TestStore::Row> Acts() {
+    return iq_.store().Rows(
+        "SELECT who, action, coalesce(about, ''), state, coalesce(result, '') FROM iq.audit "
+        "ORDER BY id");
+  }
+
+  // The job once it has ended.
+  json Ended(const json& job) const {
+    json now = job;
+    EXPECT_TRUE(Eventually(kPatience, [&] {
+      now = Get("/api/jobs/" + job.at("id").get<std::string>()).Json();
+      return now.value("state", "running") != "running";
+    })) << now;
+    return now;
+  }
+
+  Installation iq_;
+  int port_ = 0;
+};
+
+// Asks again and again for a status, until it says that it is asked too often.
+template <typename F>
+bool BecomesTooMany(F ask) {
+  constexpr int kTries = 5'000;
+  for (int i = 0; i < kTries; ++i) {
+    if (ask() == kTooMany) return true;
+  }
+  return false;
+}
+
+TEST_F(ConsoleApiTest, WhoHasNoTokenReadsFromThisMachineOnly) {
+  const Fields elsewhere{{"Host", "evil.example"}};
+  for (const char* path : {"/api/audit", "/api/plugins", "/api/commands", "/api/dead"}) {
+    EXPECT_EQ(Get(path).status, kOk) << path;
+    EXPECT_EQ(Get(path, elsewhere).status, kUnknownVisitor) << path;
+    EXPECT_EQ(Get(path, By("a guess")).status, kUnknownVisitor) << path;
+  }
+  EXPECT_EQ(Get("/api/live", elsewhere).status, kUnknownVisitor);
+  EXPECT_EQ(Post("/api/explain", {{"body", "{}"}}, elsewhere).status, kUnknownVisitor);
+  EXPECT_THAT(Get("/api/audit", By("a guess")).Error(), HasSubstr("token is not known"));
+  EXPECT_EQ(Get("/api/audit", {{"Authorization", "Basic dGVzdA=="}}).status, kUnknownVisitor);
+  EXPECT_EQ(Get("/api/audit", With(By(kReadToken), "Host", "evil.example")).status, kOk);
+  const std::string local = fmt::format("localhost:{}", port_);
+  EXPECT_EQ(Get("/api/audit", With({}, "Host", local)).status, kOk);
+  EXPECT_EQ(Get("/api/audit", {{"Host", "localhost.evil.example"}}).status, kUnknownVisitor);
+}
+
+TEST_F(ConsoleApiTest, WhoComesThroughAProxyIsNotOnThisMachine) {
+  for (const char* field : {"X-Forwarded-For", "Forwarded", "X-Real-IP"}) {
+    EXPECT_EQ(Get("/api/audit", {{field, "10.0.0.7"}}).status, kUnknownVisitor) << field;
+    EXPECT_EQ(Get("/api/audit", With(By(kReadToken), field, "10.0.0.7")).status, kOk) << field;
+  }
+}
+
+TEST_F(ConsoleApiTest, AnotherSiteCannotEvenAsk) {
+  for (const char* path : {"/api/audit", "/api/live", "/api/dead"}) {
+    EXPECT_EQ(Get(path, {{"Sec-Fetch-Site", "cross-site"}}).status, kForbidden) << path;
+    EXPECT_EQ(Get(path, {{"Origin", "http://evil.example"}}).status, kForbidden) << path;
+  }
+}
+
+TEST_F(ConsoleApiTest, ABodyThatGrowsWhenItIsReadIsRefusedUnread) {
+  httplib::Client client("127.0.0.1", port_);
+  const auto chunked = client.Post(
+      "/api/explain", {},
+      [](std::size_t, httplib::DataSink& sink) {
+        sink.write("{}", 2);
+        sink.done();
+        return true;
+      },
+      "application/json");
+  ASSERT_TRUE(chunked);
+  EXPECT_EQ(chunked->status, kLengthRequired);
+  EXPECT_EQ(Post("/api/explain", json::object(), {{"Content-Encoding", "gzip"}}).status,
+            kLengthRequired);
+}
+
+TEST_F(ConsoleApiTest, ADeepBodyIsRefusedAndCostsNobodyAnything) {
+  constexpr std::size_t kLevels = 60'000;
+  const std::string deep = std::string(kLevels, '[') + std::string(kLevels, ']');
+  EXPECT_EQ(PostText("/api/dead/drop", R"({"all":true,"dryRun":true,"x":)" + deep + '}').status,
+            kWrong);
+  EXPECT_EQ(Get("/api/audit").status, kOk);
+}
+
+TEST_F(ConsoleApiTest, AFilterThatIsMisspeltChoosesNothing) {
+  Bury(NewId());
+  for (const char* filter : {R"({"code": ["schema"]})", "[]", R"({"since": 5})", "null"}) {
+    const json body{{"all", true}, {"filter", json::parse(filter)}};
+    EXPECT_EQ(Post("/api/dead/drop", body, By(kWriteToken)).status, kWrong) << filter;
+  }
+  EXPECT_EQ(Post("/api/dead/drop", {{"al", true}}, By(kWriteToken)).status, kWrong);
+  EXPECT_EQ(iq_.DeadCount(), 1U);
+}
+
+TEST_F(ConsoleApiTest, WhatDiedSinceTheDryRunIsLeftAlone) {
+  Bury(NewId());
+  const json seen = Ended(Post("/api/dead/drop", {{"all", true}, {"dryRun", true}}).Json());
+  EXPECT_EQ(seen.at("acted"), 1);
+  iq_.SendWithId(NewId(), Body("withdraw", 1, "900000"));
+  ExpectDead(2);
+  const json job = Ended(
+      Post("/api/dead/drop", {{"all", true}, {"first", seen.at("size")}}, By(kWriteToken)).Json());
+  EXPECT_EQ(job.at("acted"), 1) << job;
+  ExpectDead(1);
+}
+
+TEST_F(ConsoleApiTest, ToStopAnActIsAnAct) {
+  Bury(NewId());
+  const json job = Ended(Post("/api/dead/retry", {{"all", true}}, By(kWriteToken)).Json());
+  const std::string path = fmt::format("/api/jobs/{}/stop", job.at("id").get<std::string>());
+  EXPECT_EQ(Post(path, json::object()).status, kUnknownVisitor);
+  EXPECT_EQ(Post(path, json::object(), By(kWriteToken)).status, kOk);
+  EXPECT_THAT(Acts(), testing::Contains(TestStore::Row{"tester", "stop", "", "done", ""}));
+}
+
+TEST_F(ConsoleApiTest, ASessionTellsStrangersNothing) {
+  const json nothing{{"may", "none"}, {"hasTokens", true}};
+  EXPECT_EQ(Get("/api/session", {{"Host", "evil.example"}}).Json(), nothing);
+  const json here = Get("/api/session").Json();
+  EXPECT_EQ(here.at("may"), "read");
+  EXPECT_TRUE(here.at("name").is_null());
+  EXPECT_EQ(here.at("deadLetterQueue"), "billing.dead");
+  EXPECT_EQ(here.at("showBodies"), true);
+  const json writer = Get("/api/session", By(kWriteToken)).Json();
+  EXPECT_EQ(writer.at("may"), "write");
+  EXPECT_EQ(writer.at("name"), "tester");
+  EXPECT_EQ(Get("/api/session", By(kReadToken)).Json().at("may"), "read");
+  EXPECT_EQ(Get("/api/session", By("a guess")).status, kUnknownVisitor);
+}
+
+TEST_F(ConsoleApiTest, ToActTakesATokenThatMayWrite) {
+  Bury("a letter");
+  const json body{{"all", true}, {"name", "a letter"}, {"body", Body("income", 1)}};
+  for (const char* path :
+       {"/api/seed", "/api/send", "/api/dead/edit", "/api/dead/retry", "/api/dead/drop"}) {
+    EXPECT_EQ(Post(path, body).status, kUnknownVisitor) << path;
+    EXPECT_EQ(Post(path, body, By("a guess")).status, kUnknownVisitor) << path;
+    const Answer reader = Post(path, body, By(kReadToken));
+    EXPECT_EQ(reader.status, kForbidden) << path;
+    EXPECT_THAT(reader.Error(), HasSubstr("\"reader\" may only read")) << path;
+  }
+  EXPECT_THAT(Acts(), IsEmpty());
+  ExpectDead(1);
+  EXPECT_EQ(iq_.Balance(1), 100'000);
+}
+
+TEST_F(ConsoleApiTest, RequestsThatAnotherPageCanMakeAreRefused) {
+  const json command{{"body", Body("income", 1)}};
+  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+           {"Origin", "http://evil.example"},
+           {"Origin", fmt::format("http://127.0.0.1:{}.evil.example", port_)},
+           {"Origin", "null"},
+           {"Sec-Fetch-Site", "cross-site"},
+           {"Sec-Fetch-Site", "same-site"}}) {
+    for (const char* path : {"/api/send", "/api/seed", "/api/explain"}) {
+      const Fields fields = With(By(kWriteToken), name, value);
+      EXPECT_EQ(Post(path, command, fields).status, kForbidden) << path << ' ' << value;
+    }
+  }
+  for (const char* type : {"text/plain", "application/x-www-form-urlencoded"}) {
+    EXPECT_EQ(PostText("/api/send", command.dump(), By(kWriteToken), type).status, kForbidden);
+  }
+  EXPECT_THAT(Acts(), IsEmpty());
+  Fields own = With({}, "Origin", fmt::format("http://127.0.0.1:{}", port_));
+  own.emplace("Sec-Fetch-Site", "same-origin");
+  EXPECT_EQ(Post("/api/explain", command, own).status, kOk);
+}
+
+TEST_F(ConsoleApiTest, WhatCannotBeUnderstoodIsRefusedInWords) {
+  for (const char* text :
+       {"[]", "7", "no JSON", "{\"body\": 7}", "{\"body\": \"{}\", \"id\": []}"}) {
+    const Answer answer = PostText("/api/explain", text);
+    EXPECT_EQ(answer.status, kWrong) << text;
+    EXPECT_NE(answer.Error(), "") << text;
+  }
+  for (const char* path : {"/api/commands?limit=0", "/api/commands?limit=many",
+                           "/api/commands?before=now", "/api/commands?since=yesterday",
+                           "/api/dead?limit=1001", "/api/audit?before=now", "/api/command"}) {
+    const Answer answer = Get(path);
+    EXPECT_EQ(answer.status, kWrong) << path;
+    EXPECT_NE(answer.Error(), "") << path;
+  }
+  EXPECT_EQ(Post("/api/dead/drop", {{"dryRun", true}}).status, kWrong) << "which letters?";
+  EXPECT_EQ(Post("/api/dead/drop", {{"dryRun", true}, {"names", "all"}}).status, kWrong);
+  const json long_wait{{"body", Body("income", 1)}, {"waitSeconds", 61}};
+  EXPECT_EQ(Post("/api/send", long_wait, By(kWriteToken)).status, kWrong);
+  constexpr std::size_t kLarge = std::size_t{700} * 1024;
+  EXPECT_EQ(Post("/api/explain", {{"body", std::string(kLarge, 'x')}}).status, kTooLarge);
+  EXPECT_THAT(Acts(), IsEmpty());
+}
+
+TEST_F(ConsoleApiTest, WhatIsNotThereIsNotFound) {
+  for (const char* path :
+       {"/api/jobs/0", "/api/command?id=nobody", "/api/dead/letter?name=nobody"}) {
+    const Answer answer = Get(path);
+    EXPECT_EQ(answer.status, kNothingThere) << path;
+    EXPECT_NE(answer.Error(), "") << path;
+  }
+  EXPECT_EQ(Post("/api/jobs/0/stop", json::object(), By(kWriteToken)).status, kNothingThere);
+  EXPECT_EQ(Get("/api/nothing").status, kNothingThere);
+  EXPECT_EQ(Get("/page/..%2f..%2fetc%2fpasswd").status, kNothingThere);
+}
+
+TEST_F(ConsoleApiTest, AnswersTellTheBrowserToBeCareful) {
+  for (const char* path :
+       {"/", "/page/main.js", "/page/style.css", "/api/session", "/api/dead", "/api/jobs/0"}) {
+    const Answer answer = Get(path);
+    EXPECT_THAT(answer.Field("Content-Security-Policy"),
+                AllOf(HasSubstr("default-src 'none'"), HasSubstr("script-src 'self'"),
+                      HasSubstr("frame-ancestors 'none'"), Not(HasSubstr("unsafe"))))
+        << path;
+    EXPECT_EQ(answer.Field("X-Content-Type-Options"), "nosniff") << path;
+    EXPECT_EQ(answer.Field("Access-Control-Allow-Origin"), "") << path;
+    const bool of_api = std::string(path).starts_with("/api/");
+    EXPECT_EQ(answer.Field("Cache-Control"), of_api ? "no-store" : "no-cache") << path;
+  }
+  EXPECT_THAT(Get("/").Field("Content-Type"), HasSubstr("text/html"));
+  EXPECT_THAT(Get("/page/main.js").Field("Content-Type"), HasSubstr("javascript"));
+}
+
+TEST_F(ConsoleApiTest, TooManyRequestsAreRefusedForAWhile) {
+  EXPECT_TRUE(BecomesTooMany([&] { return Get("/api/jobs/0").status; }));
+  EXPECT_TRUE(Eventually(kPatience, [&] { return Get("/api/jobs/0").status == kNothingThere; }));
+  EXPECT_TRUE(BecomesTooMany([&] { return Post("/api/seed", json::object()).status; }));
+  EXPECT_TRUE(Eventually(
+      kPatience, [&] { return Post("/api/seed", json::object()).status == kUnknownVisitor; }));
+  EXPECT_EQ(Get("/livez").status, kOk);
+}
+
+TEST_F(ConsoleApiTest, TheStreamBeginsWithThePastAndBeatsEachSecond) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto events = FirstEvents(2);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
+  ASSERT_THAT(events, SizeIs(2));
+  EXPECT_EQ(events[0], std::make_pair(std::string("past"), json::array()));
+  EXPECT_EQ(events[1].first, "pulse");
+  const json& pulse = events[1].second;
+  for (const char* member :
+       {"at", "seconds", "commands", "repeated", "retries", "deadLetters", "withoutId", "latency",
+        "batch", "queues", "journal", "servers", "processes", "jobs"}) {
+    EXPECT_TRUE(pulse.contains(member)) << member;
+  }
+  ASSERT_THAT(pulse.at("processes"), SizeIs(1));
+  EXPECT_EQ(pulse["processes"].at(0).at("pid"), iq_.hosts()[0]->pid());
+  EXPECT_EQ(pulse["processes"].at(0).at("answers"), true);
+  EXPECT_THAT(Texts(pulse.at("queues"), "name"),
+              ElementsAre("billing", "billing.delay.100ms", "billing.delay.300ms", "billing.dead"));
+  const auto again = FirstEvents(1);
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_THAT(again[0].second, Not(IsEmpty())) << "somebody was looking";
+}
+
+TEST_F(ConsoleApiTest, AProcessTellsOfItself) {
+  iq_.SendWithId(NewId(), Body("income", 1));
+  ASSERT_TRUE(Eventually(kPatience, [&] { return iq_.Balance(1) == 101'000; }));
+  json process;
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    process = Get("/process").Json();
+    return process.value("phase", "") == "serving" && process["latency"].value("count", 0) == 1;
+  })) << process;
+  EXPECT_EQ(process.at("pid"), iq_.hosts()[0]->pid());
+  EXPECT_THAT(process.at("faults"), IsEmpty());
+  ASSERT_THAT(process.at("workers"), SizeIs(1));
+  EXPECT_EQ(process["workers"].at(0).at("queue"), "billing");
+  EXPECT_EQ(process["workers"].at(0).at("consuming"), true);
+  const json done{{"type", "income"}, {"outcome", "done"}, {"count", 1}};
+  const json& commands = process.at("commands");
+  EXPECT_EQ(std::count(commands.begin(), commands.end(), done), 1) << commands;
+  EXPECT_TRUE(process.at("counts").is_object());
+  EXPECT_TRUE(process.at("servers").is_array());
+}
+
+TEST_F(ConsoleApiTest, TheJournalIsSearched) {
+  const std::string first = NewId();
+  iq_.SendWithId(first, Body("income", 1));
+  iq_.SendWithId("a name", Body("income", 2));
+  iq_.SendWithId("poor", Body("withdraw", 2, "900000"));
+  iq_.SendWithId("moved", Body("transfer", 1, "1", R"({"userFromId":2})"));
+  ASSERT_TRUE(Eventually(kPatience, [&] {
+    return iq_.store().Value("SELECT count(*) FROM iq.journal") == "4";
+  })) << iq_.Log();
+  const auto found = [this](const std::string& query) {
+    std::vector<std::string> ids = Texts(Get("/api/commands?" + query).Json().at("commands"), "id");
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  };
+  EXPECT_THAT(found(""), SizeIs(4));
+  EXPECT_THAT(found("id=" + first), ElementsAre(first));
+  EXPECT_THAT(found("id=a%20name"), ElementsAre("a name"));
+  EXPECT_THAT(found("key=2"), ElementsAre("a name", "moved", "poor"));
+  EXPECT_THAT(found("key=user:1&type=transfer"), ElementsAre("moved"));
+  EXPECT_THAT(found("type=withdraw"), ElementsAre("poor"));
+  EXPECT_THAT(found("outcome=rejected"), ElementsAre("poor"));
+  EXPECT_THAT(found("outcome=done&key=2"), ElementsAre("a name", "moved"));
+  EXPECT_THAT(found("since=2999-01-01T00:00:00Z"), IsEmpty());
+  EXPECT_THAT(found("until=2999-01-01T00:00:00Z"), SizeIs(4));
+  EXPECT_THAT(found("key=user:%25"), IsEmpty()) << "no pattern";
+}
+
+TEST_F(ConsoleApiTest, ASearchGoesOnWhereItEnded) {
+  constexpr std::size_t kCommands = 5;
+  for (std::size_t i = 0; i < kCommands; ++i) iq_.SendWithId(NewId(), Body("income", 1));
+  ASSERT_TRUE(Eventually(kPatience, [&] {
+    return iq_.store().Value("SELECT count(*) FROM iq.journal") == std::to_string(kCommands);
+  }));
+  std::vector<std::string> ids;
+  std::vector<std::string> times;
+  std::string next;
+  for (std::size_t pages = 0; pages <= kCommands; ++pages) {
+    const json page = Get("/api/commands?limit=2" + next).Json();
+    for (const std::string& id : Texts(page.at("commands"), "id")) ids.push_back(id);
+    for (const std::string& at : Texts(page.at("commands"), "committedAt")) times.push_back(at);
+    if (page.at("next").is_null()) break;
+    next = "&before=" + page.at("next").get<std::string>();
+  }
+  EXPECT_TRUE(std::is_sorted(times.rbegin(), times.rend())) << "the newest first";
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
+  EXPECT_THAT(ids, SizeIs(kCommands));
+}
+
+TEST_F(ConsoleApiTest, ACommandIsExplainedAndNotCarriedOut) {
+  const json command{{"body", Body("transfer", 1, "1", R"({"userFromId":2})")}, {"id", "mine"}};
+  const Answer answer = Post("/api/explain", command);
+  EXPECT_EQ(answer.status, kOk) << answer.text;
+  const json said = answer.Json();
+  EXPECT_EQ(said.at("verdict"), "ok");
+  EXPECT_EQ(said.at("plugin"), "transfer");
+  EXPECT_EQ(said.at("id"), "mine");
+  EXPECT_EQ(said.at("locks"), json::array({"user:1", "user:2"}));
+  for (const auto& [body, code] :
+       std::vector<std::pair<std::string, std::string>>{{"{", "malformed"},
+                                                        {R"({"type":"mystery"})", "unknown_type"},
+                                                        {Body("income", 0), "schema"}}) {
+    const json refused = Post("/api/explain", {{"body", body}}).Json();
+    EXPECT_EQ(refused.at("verdict"), "refused") << body;
+    EXPECT_EQ(refused.at("code"), code) << refused;
+  }
+  EXPECT_EQ(iq_.store().Value("SELECT count(*) FROM iq.journal"), "0");
+}
+
+TEST_F(ConsoleApiTest, ACommandIsSentAndItsOutcomeTold) {
+  const std::string id = NewId();
+  const json command{{"body", Body("income", 1, "5")}, {"id", id}};
+  const Answer answer = Post("/api/send", command, By(kWriteToken));
+  EXPECT_EQ(answer.status, kOk);
+  const std::vector<json> lines = JsonLines(answer.text);
+  ASSERT_THAT(lines, SizeIs(2)) << answer.text;
+  const json sent{{"id", id}, {"queue", "billing"}};
+  EXPECT_EQ(lines[0], json::object({{"sent", sent}}));
+  EXPECT_EQ(lines[1].at("outcome").at("id"), id);
+  EXPECT_EQ(lines[1]["outcome"].at("outcome"), "done");
+  EXPECT_EQ(iq_.Outcome(id), "done");
+  EXPECT_EQ(iq_.Balance(1), 105'000);
+  EXPECT_THAT(Acts(), ElementsAre(ElementsAre("tester", "send", id, "done", "")));
+
+  const json life = Get("/api/command?id=" + id).Json();
+  EXPECT_EQ(life.at("command").at("keys"), json::array({"user:1"}));
+  EXPECT_THAT(Texts(life["command"].at("events"), "event"), ElementsAre("balance.income"));
+  EXPECT_THAT(life.at("letters"), IsEmpty());
+  EXPECT_THAT(Texts(life.at("acts"), "who"), ElementsAre("tester"));
+
+  const json unawaited{{"body", Body("income", 1)}, {"waitSeconds", 0}};
+  const std::vector<json> waiting = JsonLines(Post("/api/send", unawaited, By(kWriteToken)).text);
+  ASSERT_THAT(waiting, SizeIs(2));
+  EXPECT_TRUE(waiting[1].contains("waiting")) << waiting[1];
+}
+
+TEST_F(ConsoleApiTest, ALetterThatCannotBeEditedStaysAsItIs) {
+  Bury("a letter");
+  const auto edit = [this](const std::string& name, const std::string& body) {
+    return Post("/api/dead/edit", {{"name", name}, {"body", body}}, By(kWriteToken));
+  };
+  const Answer malformed = edit("a letter", "{");
+  EXPECT_EQ(malformed.status, kDoesNotFit);
+  EXPECT_THAT(malformed.Error(), AllOf(HasSubstr("malformed"), HasSubstr("nothing was changed")));
+  EXPECT_EQ(edit("nobody", Body("withdraw", 1)).status, kDoesNotFit);
+  ExpectDead(1);
+  const json letter = Get("/api/dead/letter?name=a%20letter").Json().at("letters").at(0);
+  EXPECT_EQ(letter.at("body"), Body("withdraw", 1, "900000"));
+  EXPECT_EQ(letter.at("code"), "insufficient_funds");
+
+  ExpectDead(1);
+  EXPECT_EQ(edit("a letter", Body("withdraw", 1)).status, kOk);
+  EXPECT_TRUE(Eventually(kPatience, [&] { return iq_.Balance(1) == 99'000; })) << iq_.Log();
+  ExpectDead(0);
+  EXPECT_THAT(Acts(), ElementsAre(ElementsAre("tester", "edit", "a letter", "failed",
+                                              HasSubstr("malformed")),
+                                  ElementsAre("tester", "edit", "a letter", "done", "to billing")));
+}
+
+TEST_F(ConsoleApiTest, ADryRunDropsNothing) {
+  Bury("a letter");
+  const Answer dry = Post("/api/dead/drop", {{"all", true}, {"dryRun", true}});
+  ASSERT_EQ(dry.status, kOk) << dry.text;
+  const json rehearsed = Ended(dry.Json());
+  EXPECT_EQ(rehearsed.at("state"), "done");
+  EXPECT_EQ(rehearsed.at("acted"), 1);
+  EXPECT_THAT(Texts(rehearsed.at("groups"), "code"), ElementsAre("insufficient_funds"));
+  ExpectDead(1);
+  EXPECT_THAT(Acts(), IsEmpty());
+
+  const json filter{{"codes", json::array({"schema"})}};
+  const Answer none = Post("/api/dead/drop", {{"filter", filter}}, By(kWriteToken));
+  EXPECT_EQ(Ended(none.Json()).at("acted"), 0);
+  ExpectDead(1);
+  const json names{{"names", json::array({"a letter"})}};
+  const json dropped = Ended(Post("/api/dead/drop", names, By(kWriteToken)).Json());
+  EXPECT_EQ(dropped.at("state"), "done");
+  EXPECT_EQ(dropped.at("acted"), 1);
+  ExpectDead(0);
+  EXPECT_THAT(Acts(), ElementsAre(ElementsAre("tester", "drop", "", "done", "0"),
+                                  ElementsAre("tester", "drop", "a letter", "done", "1")));
+}
+
+// What one look holds, another does not miss.
+TEST_F(ConsoleApiTest, LooksAtTheSameTimeSeeAllLetters) {
+  constexpr std::size_t kLetters = 300;
+  std::vector<AmqpPublishing> letters(kLetters, {"", "billing.dead", Body("income", 1), {}});
+  iq_.broker().Publish(letters);
+  ExpectDead(kLetters);
+  std::vector<std::future<json>> looks;
+  for (int i = 0; i < 4; ++i) {
+    looks.push_back(
+        std::async(std::launch::async, [this] { return Get("/api/dead?limit=1000").Json(); }));
+  }
+  for (std::future<json>& look : looks) {
+    const json seen = look.get();
+    EXPECT_EQ(seen.value("size", 0U), kLetters);
+    EXPECT_THAT(seen.value("letters", json::array()), SizeIs(kLetters));
+  }
+}
+
+class HiddenBodiesTest : public ConsoleApiTest {
+ protected:
+  HiddenBodiesTest() : ConsoleApiTest("show_bodies: false") {}
+};
+
+TEST_F(HiddenBodiesTest, NothingOfABodyIsShown) {
+  AmqpProperties properties;
+  properties.message_id = "poor";
+  properties.headers["x-own"] = "secret";
+  iq_.Send(Body("withdraw", 1, "900000", R"({"note":"secret"})"), properties);
+  ExpectDead(1);
+  iq_.SendWithId("paid", Body("income", 1));
+  ASSERT_TRUE(Eventually(kPatience, [&] { return iq_.Balance(1) == 101'000; })) << iq_.Log();
+
+  EXPECT_EQ(Get("/api/session").Json().at("showBodies"), false);
+  const Answer letters = Get("/api/dead/letter?name=poor");
+  EXPECT_THAT(letters.text, Not(HasSubstr("secret")));
+  const json letter = letters.Json().at("letters").at(0);
+  EXPECT_TRUE(letter.at("body").is_null());
+  EXPECT_TRUE(letter.at("headers").contains("x-iq-code"));
+  EXPECT_FALSE(letter.at("headers").contains("x-own"));
+  ExpectDead(1);
+  const json command = Get("/api/command?id=paid").Json().at("command");
+  ASSERT_THAT(command.at("events"), SizeIs(1));
+  EXPECT_EQ(command["events"].at(0).at("event"), "balance.income");
+  EXPECT_FALSE(command["events"].at(0).contains("data"));
+  ExpectDead(1);
+  const json edit{{"name", "poor"}, {"body", Body("withdraw", 1)}};
+  EXPECT_EQ(Post("/api/dead/edit", edit, By(kWriteToken)).status, kForbidden);
+  EXPECT_THAT(Acts(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace iq::test
