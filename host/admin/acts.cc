@@ -21,8 +21,6 @@ constexpr auto kStatementMax = 5s;
 constexpr std::int64_t kUsualLimit = 50;
 constexpr std::int64_t kLimitMax = 500;
 
-Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
-
 Json ToJson(const AuditRow& row) {
   return {{"id", row.id},
           {"at", row.at},

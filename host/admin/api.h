@@ -62,6 +62,9 @@ std::vector<std::string> TextsIn(const nlohmann::json& object, const std::string
 // The time that `text` says, nothing where it is empty. Throws ApiError that names the field.
 std::optional<ApiRequest::Time> ParseMoment(const std::string& name, const std::string& text);
 
+// Null where it is empty.
+nlohmann::ordered_json TextOrNull(const std::string& text);
+
 // What is sent: bytes that are no UTF-8 become U+FFFD.
 std::string DumpJson(const nlohmann::ordered_json& value);
 

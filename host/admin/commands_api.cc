@@ -19,8 +19,6 @@ constexpr auto kStatementMax = 5s;
 constexpr std::int64_t kUsualLimit = 50;
 constexpr std::int64_t kLimitMax = 200;
 
-Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
-
 // A number alone is a user's.
 std::string KeyOf(const std::string& text) {
   const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {

@@ -14,12 +14,12 @@ namespace iq {
 
 // Of a request: header fields, empty where there are none.
 struct Visit {
-  std::string remote_address;
-  std::string host;
-  std::string authorization;
-  std::string origin;
-  std::string fetch_site;
-  std::string content_type;
+  std::string remote_address{};
+  std::string host{};
+  std::string authorization{};
+  std::string origin{};
+  std::string fetch_site{};
+  std::string content_type{};
 };
 
 struct Visitor {

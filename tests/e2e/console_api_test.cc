@@ -5,11 +5,13 @@
 #include <httplib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,7 @@ constexpr int kNothingThere = 404;
 constexpr int kDoesNotFit = 409;
 constexpr int kTooLarge = 413;
 constexpr int kTooMany = 429;
+constexpr int kUnavailable = 503;
 
 using Fields = httplib::Headers;
 
@@ -227,6 +230,29 @@ TEST_F(ConsoleApiTest, ABodyThatGrowsWhenItIsReadIsRefusedUnread) {
   EXPECT_EQ(chunked->status, kLengthRequired);
   EXPECT_EQ(Post("/api/explain", json::object(), {{"Content-Encoding", "gzip"}}).status,
             kLengthRequired);
+}
+
+TEST_F(ConsoleApiTest, StreamsHaveALimitAndHealthIsToldAllTheSame) {
+  constexpr int kStreamsMax = 8;
+  std::atomic<bool> done{false};
+  std::atomic<int> streaming{0};
+  std::vector<std::thread> viewers;
+  for (int i = 0; i < kStreamsMax; ++i) {
+    viewers.emplace_back([&] {
+      bool first = true;
+      httplib::Client client("127.0.0.1", port_);
+      client.Get("/api/live", [&](const char*, std::size_t) {
+        if (std::exchange(first, false)) ++streaming;
+        return !done.load();
+      });
+    });
+  }
+  EXPECT_TRUE(Eventually(kPatience, [&] { return streaming == kStreamsMax; })) << streaming;
+  EXPECT_EQ(Get("/api/live").status, kUnavailable);
+  EXPECT_EQ(Get("/livez").status, kOk);
+  EXPECT_EQ(Get("/api/audit").status, kOk);
+  done = true;
+  for (std::thread& viewer : viewers) viewer.join();
 }
 
 TEST_F(ConsoleApiTest, ADeepBodyIsRefusedAndCostsNobodyAnything) {

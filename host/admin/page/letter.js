@@ -96,10 +96,12 @@ function actRows(acts) {
 export function show(root, { about, signal }) {
   const says = notice();
   const content = el("div");
+  let alike = 1; // How many letters have this name: an act is about all of them.
   const acts = table("Acts on this command", ["When", "Who", "Act", "State", "Result"], "None.");
 
   async function load() {
     const { letters } = await get(`dead/letter${queryOf({ name: about })}`, signal);
+    alike = letters.length;
     content.replaceChildren(...letters.map(section));
     await loadActs(letters[0]);
   }
@@ -111,7 +113,8 @@ export function show(root, { about, signal }) {
   }
 
   function begin(kind) {
-    openAct(kind, "this letter", { names: [about], all: false }, () => {
+    const what = alike === 1 ? "this letter" : `the ${alike} letters of this name`;
+    openAct(kind, what, { names: [about], all: false }, () => {
       load().catch((error) => {
         content.replaceChildren();
         says.fault(error);
