@@ -55,9 +55,9 @@ show() {
 }
 
 # Who has the link at the end may act on the page, for as long as this runs.
-token=$(head -c 24 /dev/urandom | base64 | tr '+/' '-_')
-IQ_ADMIN_TOKEN_SHA256=$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)
-export IQ_ADMIN_TOKEN_SHA256
+made=$("$iq" token demo --may write --json)
+[[ $made =~ \"token\":\"([^\"]+)\" ]] && token=${BASH_REMATCH[1]}
+[[ $made =~ \"sha256\":\"([^\"]+)\" ]] && export IQ_ADMIN_TOKEN_SHA256=${BASH_REMATCH[1]}
 
 "$iq" migrate
 "$iq" seed
@@ -80,8 +80,9 @@ show withdraw userId=1000 sum=1
 echo; echo "after:"; balances
 echo; echo "what was refused is kept (iq dead list):"; "$iq" dead list
 echo
-page=$(grep -o 'answering at http[^ "]*' "$log" | head -n 1 | cut -d' ' -f3)
-[ -z "$page" ] || echo "The page, on which you may look at all of it and send more: $page#token=$token"
+if page=$(grep -o 'http://[^ "]*/' "$log"); then
+  echo "The page, on which you may look at all of it and send more: $page#token=$token"
+fi
 echo "The host is running; its log is $log. In a second terminal, in this folder:"
 [ "$profile" = embedded ] || echo "  set -a; . var/demo/env; set +a"
 cat <<'TEXT'
