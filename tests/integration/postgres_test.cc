@@ -337,13 +337,13 @@ TEST_F(Postgres, AStatementThatRunsTooLongIsADeadline) {
 TEST_F(Postgres, AStatementIsCancelledAtTheCallersDeadline) {
   const auto session = Open();
   const auto began = std::chrono::steady_clock::now();
-  session->SetDeadline(began + 600ms);
+  session->SetDeadline(began + 2s);
   session->Begin();
   Insert(*session, 1);
   Ask(*session, "SELECT pg_sleep(0.4)");
   EXPECT_EQ(Thrown<StoreError>([&] { Ask(*session, "SELECT pg_sleep(10)"); }).kind(),
             Kind::kDeadline);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 8s);
   session->SetDeadline(std::chrono::steady_clock::time_point::max());
   session->Rollback();
   session->Begin();
