@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
-#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -21,7 +21,6 @@ using Json = nlohmann::ordered_json;
 constexpr auto kConfirmPatience = 10s;
 constexpr std::chrono::seconds kOutcomePatienceMax = 60s;
 constexpr auto kStep = 200ms;  // How soon a stop is seen.
-constexpr auto kSeedStatementMax = 5min;
 
 // Whatever the body is: one that is no command is sent as well, to see what becomes of it.
 std::string IdOf(const std::string& body) {

@@ -32,6 +32,7 @@ class SendApi {
 
     // What happens next, waited for; nothing once that was the last.
     std::optional<nlohmann::ordered_json> Next();
+    // Nothing more happens: Next() has thrown.
     void End() { over_ = true; }
 
    private:
