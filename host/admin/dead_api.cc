@@ -152,8 +152,8 @@ Json DeadApi::List(const ApiRequest& request) const {
           {"size", walk.size()}};
 }
 
-Json DeadApi::Letter(const ApiRequest& request) const {
-  const std::string name = request.Text("name");
+Json DeadApi::Named(const std::string& name,
+                    const std::function<Json(const DeadLetter&)>& show) const {
   DeadChoice choice({.ids = {name}});
   Walking::Turn turn = TakeTurn();
   DeadWalk walk(broker_, config_);
@@ -162,10 +162,15 @@ Json DeadApi::Letter(const ApiRequest& request) const {
   while (!stopping_ && letters.size() < kAlikeMax) {
     const auto letter = walk.Next();
     if (!letter) break;
-    if (choice.Takes(*letter)) {
-      letters.push_back(WholeLetter(*letter, config_.admin.show_bodies));
-    }
+    if (choice.Takes(*letter)) letters.push_back(show(*letter));
   }
+  return letters;
+}
+
+Json DeadApi::Letter(const ApiRequest& request) const {
+  Json letters = Named(request.Text("name"), [this](const DeadLetter& letter) {
+    return WholeLetter(letter, config_.admin.show_bodies);
+  });
   if (letters.empty()) {
     throw ApiError(ApiError::kNothingThere,
                    fmt::format("{} holds no letter of this name", config_.dead_letter.queue));
@@ -173,19 +178,7 @@ Json DeadApi::Letter(const ApiRequest& request) const {
   return {{"letters", std::move(letters)}};
 }
 
-Json DeadApi::LettersOf(const std::string& id) const {
-  DeadChoice choice({.ids = {id}});
-  Walking::Turn turn = TakeTurn();
-  DeadWalk walk(broker_, config_);
-  turn.Expect(walk.size());
-  Json letters = Json::array();
-  while (!stopping_ && letters.size() < kAlikeMax) {
-    const auto letter = walk.Next();
-    if (!letter) break;
-    if (choice.Takes(*letter)) letters.push_back(LetterJson(*letter));
-  }
-  return letters;
-}
+Json DeadApi::LettersOf(const std::string& id) const { return Named(id, LetterJson); }
 
 Json DeadApi::Begin(DeadAct::Kind kind, const ApiRequest& request) {
   const bool dry_run = request.BodyTruth("dryRun");

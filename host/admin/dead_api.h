@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -55,6 +56,10 @@ class DeadApi {
  private:
   // Throws ApiError where somebody else has it for long.
   Walking::Turn TakeTurn() const;
+  // The first letters of this name, each as `show` has it.
+  nlohmann::ordered_json Named(
+      const std::string& name,
+      const std::function<nlohmann::ordered_json(const DeadLetter&)>& show) const;
 
   const Config& config_;
   Broker& broker_;
