@@ -259,27 +259,48 @@ void StudySearch(const Options& options, std::int64_t rows) {
 }
 
 void StudyBacklog(const Options& options, std::int64_t commands) {
-  Series first{"first tenth, commands/s"};
-  Series last{"last tenth, commands/s"};
-  Series ratio{"last tenth / first tenth"};
-  Series idle{"resident before the load, MiB"};
-  Series after{"resident after it, MiB"};
+  struct Figures {
+    Contender contender;
+    Series first{"first tenth, commands/s"};
+    Series last{"last tenth, commands/s"};
+    Series ratio{"last tenth / first tenth"};
+    Series idle{"resident before the load, MiB"};
+    Series after{"resident after it, MiB"};
+  };
+  std::vector<Figures> all;
+  for (const std::string& text : options.contenders) all.push_back({ParseContender(text)});
+  const Load load(MixOf(options), commands, options.users);
   for (int run = 1; run <= options.runs; ++run) {
-    Arena arena(test::ProfileName::kServers);
-    const Measured measured = arena.Drain(Iq(1), Load(MixOf(options), commands, options.users));
-    first.values.push_back(measured.first_tenth);
-    last.values.push_back(measured.last_tenth);
-    ratio.values.push_back(measured.last_tenth / measured.first_tenth);
-    idle.values.push_back(arena.idle_mib());
-    after.values.push_back(measured.rss_after_mib);
-    Say(fmt::format("run {} of {}: {:.0f} commands/s", run, options.runs, measured.rate));
+    for (Figures& each : all) {
+      Arena arena(each.contender.profile);
+      const Measured measured = arena.Drain(each.contender, load);
+      each.first.values.push_back(measured.first_tenth);
+      each.last.values.push_back(measured.last_tenth);
+      each.ratio.values.push_back(measured.last_tenth / measured.first_tenth);
+      each.idle.values.push_back(arena.idle_mib());
+      each.after.values.push_back(measured.rss_after_mib);
+      Say(fmt::format("run {}: {:28} {:.0f} commands/s, {:.0f} at first, {:.0f} at last", run,
+                      each.contender.Label(), measured.rate, measured.first_tenth,
+                      measured.last_tenth));
+    }
   }
-  const std::string table = MarkdownTable({{"iq, 1 process", fmt::format("{} commands", commands)},
-                                           {first.label, Spread(first)},
-                                           {last.label, Spread(last)},
-                                           {ratio.label, Spread(ratio, "{:.2f}")},
-                                           {idle.label, Spread(idle, "{:.1f}")},
-                                           {after.label, Spread(after, "{:.1f}")}});
+  std::vector<std::vector<std::string>> rows = {{fmt::format("{} commands", commands)},
+                                                {all[0].first.label},
+                                                {all[0].last.label},
+                                                {all[0].ratio.label},
+                                                {all[0].idle.label},
+                                                {all[0].after.label}};
+  for (const Figures& each : all) {
+    rows[0].push_back(each.contender.Label());
+    rows[1].push_back(Spread(each.first));
+    rows[2].push_back(Spread(each.last));
+    rows[3].push_back(Spread(each.ratio, "{:.2f}"));
+    // Known of iq alone: it was iq that declared the queues, with nothing else to do.
+    const bool is_iq = each.contender.name == "iq";
+    rows[4].push_back(is_iq ? Spread(each.idle, "{:.1f}") : "-");
+    rows[5].push_back(is_iq ? Spread(each.after, "{:.1f}") : "-");
+  }
+  const std::string table = MarkdownTable(rows);
   Say(table);
   if (options.write) WriteSection(kReport, "backlog", table);
 }
@@ -373,6 +394,7 @@ int Main(int argc, char** argv) {
   journal->callback([&] { StudyJournal(options, rows); });
   CLI::App* deep = AddStudy(app, options, "backlog", "The end of a long queue against its begin");
   deep->add_option("--backlog", backlog)->capture_default_str();
+  add_contenders(deep);
   deep->callback([&] { StudyBacklog(options, backlog); });
   AddStudy(app, options, "page", "With the page open and without")->callback([&] {
     StudyPage(options);

@@ -239,8 +239,10 @@ void AmqpClient::PublishAll(const std::vector<AmqpPublishing>& publishings, bool
 
 std::string AmqpClient::DeclareTemporaryQueue() {
   return Do([&](Connection& connection) {
+    const AmqpArguments on_disk{{"x-queue-mode", "lazy"}};
+    const ArgumentTable table(on_disk);
     const amqp_queue_declare_ok_t* ok = amqp_queue_declare(
-        connection.state(), kChannel, amqp_empty_bytes, 0, 0, /*exclusive=*/1, 0, amqp_empty_table);
+        connection.state(), kChannel, amqp_empty_bytes, 0, 0, /*exclusive=*/1, 0, table.get());
     connection.CheckReply("queue.declare");
     return TextOf(ok->queue);
   });

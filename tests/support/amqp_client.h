@@ -78,7 +78,8 @@ class AmqpClient {
   // Throws unless all were confirmed; which ones were is then unknown.
   void PublishAll(const std::vector<AmqpPublishing>& publishings, bool mandatory = true);
 
-  // Makes a queue that ends with this client's connection; returns its name.
+  // Makes a queue that ends with this client's connection; returns its name. It keeps its messages
+  // on disk: a million of them in the broker's memory make it pause for seconds.
   std::string DeclareTemporaryQueue();
   void DeclareDurableQueue(const std::string& queue, const AmqpArguments& arguments = {});
   void DeclareExchange(const std::string& exchange, const std::string& type);  // Durable.
