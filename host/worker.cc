@@ -464,10 +464,25 @@ void Worker::SettleDecided() {
   if (!any) return;
   // The broker may have closed the channel while a batch ran: what it delivers again is not ours.
   consumer_->Receive(0, 0ms);
+  std::vector<std::string> repeats;
   for (InHand& each : in_hand_) {
-    if (each.item.verdict) SettleVerdict(each);
+    if (!each.item.verdict) continue;
+    const bool answered_again = each.item.repeat && each.item.verdict->outcome != Outcome::kInvalid;
+    if (answered_again) repeats.push_back(each.item.command->uuid);
+    SettleVerdict(each);
   }
   std::erase_if(in_hand_, [](const InHand& each) { return each.item.verdict.has_value(); });
+  if (!repeats.empty()) NoteRepeats(repeats);
+}
+
+// After they were answered: nobody waits for it, and nothing depends on it.
+void Worker::NoteRepeats(std::span<const std::string> uuids) {
+  try {
+    journal_.NoteRepeats(uuids);
+  } catch (const std::runtime_error& error) {
+    log::Debug(
+        fmt::format("{} repeats are not noted in the journal: {}", uuids.size(), error.what()));
+  }
 }
 
 void Worker::SettleVerdict(const InHand& decided) {

@@ -91,6 +91,7 @@ class Worker {
   void GiveUpWaiting();
 
   void SettleDecided();
+  void NoteRepeats(std::span<const std::string> uuids);
   void SettleVerdict(const InHand& decided);
   static void NoteOutcome(const InHand& decided);
   static void CountOutcome(const Item& item);

@@ -76,6 +76,8 @@ Json CommandJson(const JournalRecord& record, bool show_bodies) {
           {"plugin", record.plugin},
           {"attempts", record.attempts},
           {"committedAt", record.committed_at},
+          {"repeats", record.repeats},
+          {"repeatedAt", TextOrNull(record.repeated_at)},
           {"keys", JsonIn(record.keys)},
           {"correlationId", TextOrNull(record.correlation_id)},
           {"traceId", TextOrNull(TraceIdOf(record.traceparent))},

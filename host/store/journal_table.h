@@ -39,7 +39,9 @@ struct JournalRecord : JournalRow {
   std::string plugin;
   std::string keys;          // A JSON array of texts; empty where the row is older than the column.
   std::string committed_at;  // RFC 3339 in UTC, with microseconds.
+  std::string repeated_at;   // As committed_at; empty where it did not come again.
   std::int64_t attempts = 0;
+  std::int64_t repeats = 0;
 };
 
 // Rows are shown the newest first, and of those of one time the greatest UUID first. After a place
@@ -98,6 +100,10 @@ class JournalTable {
   virtual void Insert(std::span<const NewJournalRow> rows, const std::string& worker,
                       std::int64_t batch) = 0;
   virtual bool IsRepeat(const StoreError& error) const = 0;
+
+  // Outside a transaction: each of `uuids` has come once more than its row says. One that has no
+  // row is none.
+  virtual void NoteRepeats(std::span<const std::string> uuids) = 0;
 
   // Writes the worker's row, in the current transaction (then without waiting) or on its own.
   virtual void NoteProgress(const WorkerRow& worker, bool in_transaction) = 0;

@@ -20,8 +20,8 @@ constexpr const char* kColumns =
 // JournalRecord's members in their order.
 const std::string& RecordColumns() {
   static const std::string columns =
-      fmt::format("{}, type, plugin, array_to_json(keys)::text, {}, attempts", kColumns,
-                  AsRfc3339("committed_at"));
+      fmt::format("{}, type, plugin, array_to_json(keys)::text, {}, {}, attempts, repeats",
+                  kColumns, AsRfc3339("committed_at"), AsRfc3339("repeated_at"));
   return columns;
 }
 
@@ -121,7 +121,7 @@ class Transaction {
 
 // Not from both at once: while one of them is empty, that would read all of the other.
 void PostgresJournal::Check() {
-  session_.Query("SELECT keys FROM iq.journal LIMIT 1", {});
+  session_.Query("SELECT keys, repeats FROM iq.journal LIMIT 1", {});
   session_.Query("SELECT 1 FROM iq.worker LIMIT 1", {});
 }
 
@@ -173,6 +173,21 @@ void PostgresJournal::Insert(std::span<const NewJournalRow> rows, const std::str
 
 bool PostgresJournal::IsRepeat(const StoreError& error) const {
   return error.kind() == StoreError::Kind::kDuplicate && error.constraint() == "journal_pkey";
+}
+
+// In the order of the keys, so that two that note the same rows wait for each other in one
+// direction only.
+void PostgresJournal::NoteRepeats(std::span<const std::string> uuids) {
+  const std::vector<iq_str> borrowed = Borrow(uuids);
+  const std::array args = {ArrayValue(std::span<const iq_str>(borrowed))};
+  session_.Query(
+      "WITH came AS (SELECT uuid::uuid, count(*) AS times FROM unnest($1::text[]) AS t (uuid) "
+      "GROUP BY 1), "
+      "locked AS (SELECT j.message_id, came.times FROM iq.journal AS j JOIN came "
+      "ON j.message_id = came.uuid ORDER BY j.message_id FOR NO KEY UPDATE OF j) "
+      "UPDATE iq.journal AS j SET repeats = j.repeats + locked.times, repeated_at = now() "
+      "FROM locked WHERE j.message_id = locked.message_id",
+      args);
 }
 
 void PostgresJournal::NoteProgress(const WorkerRow& worker, bool in_transaction) {

@@ -75,7 +75,7 @@ std::string Conditions(const JournalFilter& filter, const std::string& key,
 
 // Not from both at once: while one of them is empty, that would read all of the other.
 void SqliteJournal::Check() {
-  session_.Query("SELECT keys FROM iq_journal LIMIT 1", {});
+  session_.Query("SELECT keys, repeats FROM iq_journal LIMIT 1", {});
   session_.Query("SELECT 1 FROM iq_worker LIMIT 1", {});
 }
 
@@ -119,6 +119,16 @@ void SqliteJournal::Insert(std::span<const NewJournalRow> rows, const std::strin
 
 bool SqliteJournal::IsRepeat(const StoreError& error) const {
   return error.kind() == StoreError::Kind::kDuplicate && error.constraint() == "iq_journal_pkey";
+}
+
+void SqliteJournal::NoteRepeats(std::span<const std::string> uuids) {
+  const std::string array = JsonArray(uuids);
+  const std::array args = {TextValue(array)};
+  session_.Query(
+      "UPDATE iq_journal SET repeats = repeats + came.times, repeated_at = now() "
+      "FROM (SELECT value, count(*) AS times FROM json_each($1) GROUP BY 1) AS came "
+      "WHERE message_id = came.value",
+      args);
 }
 
 void SqliteJournal::NoteProgress(const WorkerRow& worker, bool in_transaction) {
@@ -196,7 +206,8 @@ std::vector<JournalRecord> SqliteJournal::Search(const JournalFilter& filter,
   std::vector<iq_value> args{TextValue(from), TextValue(before), TextValue(window.before.uuid),
                              Int64Value(limit)};
   const std::string sql = fmt::format(
-      "SELECT {}, type, plugin, keys, committed_at, attempts FROM iq_journal WHERE {} "
+      "SELECT {}, type, plugin, keys, committed_at, repeated_at, attempts, repeats "
+      "FROM iq_journal WHERE {} "
       "ORDER BY committed_at DESC, message_id DESC LIMIT $4",
       kColumns, Conditions(filter, key, args));
   return ToJournalRecords(session_.Query(sql, args));

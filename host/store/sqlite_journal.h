@@ -16,6 +16,7 @@ class SqliteJournal final : public JournalTable {
   void Insert(std::span<const NewJournalRow> rows, const std::string& worker,
               std::int64_t batch) override;
   bool IsRepeat(const StoreError& error) const override;
+  void NoteRepeats(std::span<const std::string> uuids) override;
   void NoteProgress(const WorkerRow& worker, bool in_transaction) override;
   std::optional<SilentWorker> ClaimSilentWorker(std::chrono::milliseconds silence) override;
   std::vector<JournalRow> Unconfirmed(const SilentWorker& worker, const std::string& after_uuid,

@@ -54,9 +54,11 @@ inline std::vector<JournalRecord> ToJournalRecords(const Rows& rows) {
   std::vector<JournalRecord> found(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
     JournalRecord& one = found[row];
-    const std::size_t column = ReadTexts(rows, row, ReadJournalRow(rows, row, one),
-                                         {&one.type, &one.plugin, &one.keys, &one.committed_at});
+    const std::size_t column =
+        ReadTexts(rows, row, ReadJournalRow(rows, row, one),
+                  {&one.type, &one.plugin, &one.keys, &one.committed_at, &one.repeated_at});
     one.attempts = rows.At(row, column).u.i64;
+    one.repeats = rows.At(row, column + 1).u.i64;
   }
   return found;
 }

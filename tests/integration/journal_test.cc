@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -175,6 +176,38 @@ TEST_P(JournalRows, ARepeatFailsTheWholeTransactionAndIsTold) {
   EXPECT_TRUE(journal().IsRepeat(error));
   EXPECT_EQ(Count("journal"), "1");
   EXPECT_EQ(Count("worker"), "0");
+}
+
+TEST_P(JournalRows, RepeatsAreCountedWhereTheyHaveARow) {
+  Insert({Row(1), Row(2)});
+  journal().NoteRepeats(std::vector<std::string>{Uuid(2), Uuid(1), Uuid(3), Uuid(2)});
+  journal().NoteRepeats(std::vector<std::string>{Uuid(2)});
+  const auto repeats = [&](int number) {
+    return database().Value(fmt::format("SELECT repeats FROM {} WHERE message_id = '{}'",
+                                        database().Own("journal"), Uuid(number)));
+  };
+  EXPECT_EQ(repeats(1), "1");
+  EXPECT_EQ(repeats(2), "3");
+  EXPECT_EQ(Count("journal"), "2");
+}
+
+// Each in an order of its own.
+TEST_P(JournalRows, ManyThatCountTheSameRepeatsDoNotGetInEachOthersWay) {
+  constexpr int kSessions = 4;
+  constexpr int kTimes = 25;
+  Insert({Row(1), Row(2), Row(3), Row(4)});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kSessions; ++i) {
+    threads.emplace_back([&, i] {
+      const auto own = database().Open();
+      std::vector<std::string> uuids{Uuid(1), Uuid(2), Uuid(3), Uuid(4)};
+      std::rotate(uuids.begin(), uuids.begin() + i, uuids.end());
+      for (int time = 0; time < kTimes; ++time) own->journal().NoteRepeats(uuids);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(database().Value("SELECT min(repeats) FROM " + database().Own("journal")),
+            std::to_string(kSessions * kTimes));
 }
 
 TEST_P(JournalRows, AnotherTablesDuplicateIsNoRepeat) {

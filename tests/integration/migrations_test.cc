@@ -119,8 +119,8 @@ class Migrations : public MigrationFiles, public testing::WithParamInterface<Sto
 INSTANTIATE_TEST_SUITE_P(Stores, Migrations, kBothStores, NameOf);
 
 TEST_P(Migrations, TheShippedOnesMakeAnEmptyDatabaseReady) {
-  EXPECT_THAT(ApplyAll(kShipped),
-              ElementsAre("iq/001_journal", "iq/002_console", "billing/001_balance"));
+  EXPECT_THAT(ApplyAll(kShipped), ElementsAre("iq/001_journal", "iq/002_console", "iq/003_repeats",
+                                              "billing/001_balance"));
   for (const std::string& table :
        {database().Own("journal"), database().Own("worker"), database().Own("audit"),
         std::string("balance"), std::string("blocked_money"), std::string("transaction_log")}) {
@@ -129,7 +129,7 @@ TEST_P(Migrations, TheShippedOnesMakeAnEmptyDatabaseReady) {
   database().Open()->journal().Check();
   EXPECT_EQ(database().Value("SELECT count(*) FROM " + database().Own("migration") +
                              " WHERE length(sha256) = 64"),
-            "3");
+            "4");
 }
 
 TEST_P(Migrations, TheShippedOnesKeepTablesThatStandAlready) {

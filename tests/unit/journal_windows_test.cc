@@ -36,6 +36,7 @@ class EmptyTable final : public JournalTable {
   void Insert(std::span<const NewJournalRow> /*rows*/, const std::string& /*worker*/,
               std::int64_t /*batch*/) override {}
   bool IsRepeat(const StoreError& /*error*/) const override { return false; }
+  void NoteRepeats(std::span<const std::string> /*uuids*/) override {}
   void NoteProgress(const WorkerRow& /*worker*/, bool /*in_transaction*/) override {}
   std::optional<SilentWorker> ClaimSilentWorker(std::chrono::milliseconds /*silence*/) override {
     return std::nullopt;

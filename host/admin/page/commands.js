@@ -130,6 +130,8 @@ function commandFacts(command) {
     ["Plugin", value(command.plugin)],
     ["Attempts", count(command.attempts)],
     ["Committed", when(command.committedAt)],
+    ["Came again", ...(command.repeats > 0
+      ? [plural(command.repeats, "time"), ", at last ", when(command.repeatedAt)] : ["never"])],
     ["Lock keys", ...keyLinks(command.keys)],
     ["Correlation id", value(command.correlationId, { mono: true })],
     ["Trace id", value(command.traceId, { mono: true })],
@@ -157,6 +159,10 @@ function life({ command, letters, acts }) {
   if (command) {
     all.push(happened(command.committedAt, "outcome", badge(command.outcome), ...because(command),
       " by ", value(command.plugin)));
+    if (command.repeats > 0) {
+      all.push(happened(command.repeatedAt, "repeat", "came again, ",
+        plural(command.repeats, "time"), " by then: answered as before, nothing was done anew"));
+    }
     for (const event of command.events || []) {
       all.push(happened(event.occurredAt || command.committedAt, "event", value(nameOf(event))));
     }
