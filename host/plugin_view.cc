@@ -8,6 +8,7 @@
 #include "host/explain.h"
 #include "host/plugin_child.h"
 #include "host/plugin_directory.h"
+#include "host/schema_examples.h"
 #include "host/served.h"
 
 namespace iq {
@@ -40,12 +41,32 @@ Json SchemaJson(const std::string& schema) {
   return parsed.is_discarded() ? Json() : parsed;
 }
 
-Json ServedJson(const Served& served) {
+Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+// What each example of the schema would lock.
+Json PlannedExamples(const Served::Command& command, const PluginDirectory& directory,
+                     const Config& config) {
+  Json planned = Json::array();
+  const auto schema = nlohmann::json::parse(command.schema, nullptr, false);
+  for (const nlohmann::json& example : SchemaExamples(command.type, schema)) {
+    plugin_child::Step(fmt::format("planning an example of {}", command.type));
+    const Explanation explanation = ExplainCommand(example.dump(), "", directory, config);
+    planned.push_back({{"body", example},
+                       {"locks", explanation.keys},
+                       {"reason", TextOrNull(explanation.reason)}});
+  }
+  return planned;
+}
+
+Json ServedJson(const PluginDirectory& directory, const Config& config) {
+  plugin_child::Step("asking for their events");
+  const Served served = WhatServes(directory);
   Json types = Json::array();
   for (const Served::Command& command : served.commands) {
     types.push_back({{"type", command.type},
                      {"plugin", command.plugin},
-                     {"schema", SchemaJson(command.schema)}});
+                     {"schema", SchemaJson(command.schema)},
+                     {"examples", PlannedExamples(command, directory, config)}});
   }
   Json events = Json::array();
   for (const auto& [name, emitters] : served.events) {
@@ -56,8 +77,6 @@ Json ServedJson(const Served& served) {
   }
   return {{"types", types}, {"events", events}, {"faults", served.faults}};
 }
-
-Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 Json ExplanationJson(const Explanation& explanation) {
   return {{"verdict", explanation.admissible ? "ok" : "refused"},
@@ -75,10 +94,7 @@ Json ExplanationJson(const Explanation& explanation) {
 Json Answer(const Config& config, const Json& question) {
   plugin_child::Step("loading the plugins");
   const PluginDirectory directory(config.plugins);
-  if (!question.contains("body")) {
-    plugin_child::Step("asking for their events");
-    return ServedJson(WhatServes(directory));
-  }
+  if (!question.contains("body")) return ServedJson(directory, config);
   plugin_child::Step("planning the command");
   return ExplanationJson(ExplainCommand(question.at("body"), question.at("id"), directory, config));
 }

@@ -12,8 +12,9 @@ namespace iq {
 // The verb under which the program looks for its parent. Its argument is the configuration file.
 inline constexpr const char* kPluginViewVerb = "view-plugins";
 
-// {"types": [{"type", "plugin", "schema"}], "events": [{"name", "plugin", "schema"}],
-//  "faults": [text]}. Throws std::runtime_error where a plugin brings the child down.
+// {"types": [{"type", "plugin", "schema", "examples": [{"body", "locks": [key], "reason"}]}],
+//  "events": [{"name", "plugin", "schema"}], "faults": [text]}. `reason` is null unless the example
+// would be refused. Throws std::runtime_error where a plugin brings the child down.
 nlohmann::ordered_json ViewServed(const Config& config);
 
 // What `iq explain --json` prints. Throws as ViewServed does.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/base/log.h"
+#include "host/crash_log.h"
 #include "host/plugin_report.h"
 
 namespace iq {
@@ -194,6 +195,7 @@ void Suspects::Accuse(const std::string& recorder, const Recording& recording) {
     }
     if (const auto plugin = OnlyPlugin(recording)) on_death_(*plugin, recorder);
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(changes_->data())).fetch_add(1);
+    if (!recording.notes.empty()) NoteCrash(folder_, recorder, recording);
   }
   LogDeath(recording);
 }

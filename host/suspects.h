@@ -5,6 +5,7 @@
 //   ID.suspect    for each suspect, a line for each death: the recorder's name, the pid, 1 when the
 //                 suspect was alone in its process or else 0, the call, the plugin; and the line
 //                 "decided" once the command has its verdict
+//   crashes       what processes died of (crash_log.h)
 //   NAME.plugins  what the recorder's process serves (plugin_report.h)
 //   changes       a count, mapped by all, that grows when there are new suspects
 //   locks         byte 0 is held while a recorder is taken over

@@ -3,7 +3,7 @@
 #include <exception>
 #include <string>
 
-#include "host/plugin_history.h"
+#include "host/crash_log.h"
 #include "host/plugin_report.h"
 #include "host/plugin_view.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json ToJson(const PluginSummary& summary, const PluginHistory& history) {
+Json ToJson(const PluginSummary& summary) {
   const ReportedPlugin& plugin = summary.plugin;
   return {{"file", plugin.file},
           {"sha256", plugin.sha256},
@@ -27,22 +27,37 @@ Json ToJson(const PluginSummary& summary, const PluginHistory& history) {
           {"rejected", plugin.counts.rejected},
           {"failed", plugin.counts.failed},
           {"retried", plugin.counts.retried},
-          {"processes", summary.processes},
-          {"crashes", plugin.sha256.empty() ? 0 : history.DeathsOf(plugin.sha256)}};
+          {"processes", summary.processes}};
+}
+
+// The newest first.
+Json CrashesJson(const std::vector<Crash>& crashes) {
+  Json all = Json::array();
+  for (auto crash = crashes.rbegin(); crash != crashes.rend(); ++crash) {
+    Json calls = Json::array();
+    for (const Crash::Call& call : crash->calls) {
+      calls.push_back({{"plugin", call.plugin},
+                       {"call", call.call},
+                       {"ids", call.ids},
+                       {"commands", call.commands}});
+    }
+    all.push_back({{"at", crash->at}, {"pid", crash->pid}, {"calls", std::move(calls)}});
+  }
+  return all;
 }
 
 }  // namespace
 
 Json PluginsApi::Describe() {
-  const PluginHistory history(config_.plugins.live);
   Json plugins = Json::array();
   Json files = Json::array();
   for (const PluginSummary& summary :
        SummarizePlugins(ReadPluginReports(config_.plugins.flight_recorder))) {
-    plugins.push_back(ToJson(summary, history));
+    plugins.push_back(ToJson(summary));
     files.push_back({summary.plugin.file, summary.plugin.sha256, summary.plugin.state});
   }
-  Json answer{{"plugins", std::move(plugins)}};
+  Json answer{{"plugins", std::move(plugins)},
+              {"crashes", CrashesJson(ReadCrashes(config_.plugins.flight_recorder))}};
   answer.update(Served(files));
   return answer;
 }

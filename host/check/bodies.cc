@@ -6,6 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "host/schema_examples.h"
+
 namespace iq::check {
 namespace {
 
@@ -102,18 +104,6 @@ void AddHostile(const json& base, const std::set<Place>& places, std::set<std::s
   }
 }
 
-json WithType(json body, std::string_view type) {
-  if (body.is_object() && !body.contains("type")) body["type"] = type;
-  return body;
-}
-
-std::vector<json> ExamplesIn(std::string_view type, const json& schema) {
-  std::vector<json> examples;
-  if (!schema.is_object() || !schema.contains("examples")) return examples;
-  for (const json& example : schema.at("examples")) examples.push_back(WithType(example, type));
-  return examples;
-}
-
 // A name that the pattern is for.
 std::string NameFor(std::string_view pattern) {
   std::istringstream words{std::string(pattern)};
@@ -129,7 +119,7 @@ std::string NameFor(std::string_view pattern) {
 
 std::vector<std::string> Examples(std::string_view type, std::string_view schema) {
   std::vector<std::string> bodies;
-  for (const json& example : ExamplesIn(type, ParseSchema(schema))) {
+  for (const json& example : SchemaExamples(type, ParseSchema(schema))) {
     bodies.push_back(example.dump());
   }
   return bodies;
@@ -137,7 +127,7 @@ std::vector<std::string> Examples(std::string_view type, std::string_view schema
 
 std::vector<std::string> HostileBodies(std::string_view type, std::string_view schema) {
   const json parsed = ParseSchema(schema);
-  std::vector<json> bases = ExamplesIn(type, parsed);
+  std::vector<json> bases = SchemaExamples(type, parsed);
   bases.push_back(json{{"type", type}});
   std::set<std::string> bodies;
   for (const json& base : bases) {

@@ -478,6 +478,36 @@ TEST_F(ConsoleApiTest, TheJournalIsSearched) {
   EXPECT_THAT(found("key=user:%25"), IsEmpty()) << "no pattern";
 }
 
+TEST_F(ConsoleApiTest, ACommandThatCameAgainSaysSo) {
+  const std::string id = NewId();
+  const auto command = [&] { return Get("/api/command?id=" + id).Json().at("command"); };
+  iq_.SendWithId(id, Body("income", 1));
+  ASSERT_TRUE(Eventually(kPatience, [&] { return iq_.Outcome(id) == "done"; }));
+  EXPECT_EQ(command().at("repeats"), 0);
+  EXPECT_TRUE(command().at("repeatedAt").is_null());
+  for (int i = 0; i < 2; ++i) iq_.SendWithId(id, Body("income", 1));
+  EXPECT_TRUE(Eventually(kPatience, [&] { return command().at("repeats") == 2; })) << command();
+  EXPECT_TRUE(command().at("repeatedAt").is_string());
+  iq_.SendWithId(id, Body("income", 2));
+  ExpectDead(1);
+  EXPECT_EQ(command().at("repeats"), 2) << "another body is a conflict";
+  EXPECT_EQ(iq_.Balance(1), 101'000);
+}
+
+TEST_F(ConsoleApiTest, ATypeShowsWhatItsExamplesLock) {
+  const json served = Get("/api/plugins").Json();
+  EXPECT_THAT(served.at("crashes"), IsEmpty());
+  const json& types = served.at("types");
+  const auto transfer = std::find_if(
+      types.begin(), types.end(), [](const json& type) { return type.at("type") == "transfer"; });
+  ASSERT_NE(transfer, types.end()) << served;
+  ASSERT_THAT(transfer->at("examples"), SizeIs(testing::Ge(1U)));
+  const json& example = transfer->at("examples").at(0);
+  EXPECT_EQ(example.at("body").at("type"), "transfer");
+  EXPECT_THAT(example.at("locks"), SizeIs(2));
+  EXPECT_TRUE(example.at("reason").is_null());
+}
+
 TEST_F(ConsoleApiTest, ASearchGoesOnWhereItEnded) {
   constexpr std::size_t kCommands = 5;
   for (std::size_t i = 0; i < kCommands; ++i) iq_.SendWithId(NewId(), Body("income", 1));

@@ -280,6 +280,14 @@ TEST_F(CrashTest, SeveralProcessesShareWhatTheyKnow) {
   }
   ExpectCrashed(iq().NextDead());
   ExpectFolderClean();
+  std::size_t remembered = 0;
+  std::ifstream crashes(iq().directory() + "/var/flight/crashes");
+  for (std::string line; std::getline(crashes, line); ++remembered) {
+    const json call = json::parse(line).at("calls").at(0);
+    EXPECT_EQ(call.at("plugin"), "crash/1.2.3");
+    EXPECT_THAT(call.at("ids"), Contains(poison.properties.message_id));
+  }
+  EXPECT_EQ(remembered, 2U);
   iq().StopHosts();
 }
 

@@ -1,7 +1,7 @@
 // From the first look to a command of each type carried out and found again. Users 1 and 2 have
 // accounts with at least 100. page_test.cc knows the ids.
 import assert from "node:assert/strict";
-import { fillForm, sendAs, story } from "./browser.mjs";
+import { eventually, fillForm, sendAs, story } from "./browser.mjs";
 
 const kCommands = [
   ["income", { userId: 1, sum: "12.345" }],
@@ -21,6 +21,9 @@ async function lookAround(tab) {
     await card.waitFor();
     assert.match(await card.innerText(), /serves/);
   }
+  const transfer = tab.page.locator("details.schema").filter({ hasText: /^transfer by/ });
+  await transfer.locator("summary").first().click();
+  await transfer.getByText(/^user:\d+$/).first().waitFor();
 }
 
 async function seed(tab) {
@@ -50,13 +53,24 @@ async function find(tab, { type, id }) {
   await tab.row("Life", "outcome", "done").waitFor();
 }
 
+// The command's page is open, and is about one that came a second time. That is noted after its
+// answer.
+async function seeRepeat(tab) {
+  await eventually("a repeat", async () => {
+    await tab.button("Look again").click();
+    return tab.row("Life", "repeat", "1 time").isVisible();
+  });
+}
+
 await story(async (openTab, token) => {
   const tab = await openTab();
   await lookAround(tab);
   await tab.signIn(token, "tester, may write");
   await seed(tab);
   for (const command of kCommands) await send(tab, command);
+  await send(tab, kCommands[2]);
   await find(tab, kCommands[2]);
+  await seeRepeat(tab);
   await tab.go("Live");
   for (const { type } of kCommands) {
     await tab.row("Commands by type and outcome", type, "done").waitFor();

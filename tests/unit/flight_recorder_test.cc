@@ -15,8 +15,10 @@
 #include <fstream>
 #include <thread>
 
+#include "host/base/rfc3339.h"
 #include "host/base/uuid.h"
 #include "host/call_watchdog.h"
+#include "host/crash_log.h"
 #include "host/suspects.h"
 #include "tests/support/eventually.h"
 
@@ -304,7 +306,46 @@ TEST_F(FolderTest, ATakeOverThatWasCutShortCountsNothingTwice) {
   std::filesystem::rename(kept, recorder);
   TakeOver();
   EXPECT_EQ(DeathsOf(*a_), 1U);
+  EXPECT_THAT(ReadCrashes(folder_), SizeIs(1));
   EXPECT_THAT(Files(".recorder"), IsEmpty());
+}
+
+TEST_F(FolderTest, CrashesAreRememberedInTheirOrder) {
+  EXPECT_THAT(ReadCrashes(folder_), IsEmpty());
+  DieIn({{a_.get(), b_.get()}});
+  TakeOver();
+  DieIn({{c_.get()}});
+  TakeOver();
+  DieIn({});
+  DieIn({{c_.get()}}, /*stopping=*/true);
+  TakeOver();
+  const std::vector<Crash> crashes = ReadCrashes(folder_);
+  ASSERT_THAT(crashes, SizeIs(2)) << "in no plugin's hands, and by force";
+  EXPECT_GT(crashes[0].pid, 0U);
+  EXPECT_TRUE(ParseRfc3339(crashes[0].at)) << crashes[0].at;
+  ASSERT_THAT(crashes[0].calls, SizeIs(1));
+  EXPECT_EQ(crashes[0].calls[0].plugin, "crash/1.0.0");
+  EXPECT_EQ(crashes[0].calls[0].commands, 2U);
+  EXPECT_THAT(crashes[0].calls[0].ids, ElementsAre(a_->id, b_->id));
+  ASSERT_THAT(crashes[1].calls, SizeIs(1));
+  EXPECT_THAT(crashes[1].calls[0].ids, ElementsAre(c_->id));
+}
+
+TEST_F(FolderTest, OfCrashesTheLastHundredAreKeptEachOnce) {
+  constexpr std::size_t kKept = 100;
+  const Recording recording{.pid = 7,
+                            .of_this_boot = true,
+                            .notes = {{.number = 1,
+                                       .call = PluginCall::kHandle,
+                                       .plugin = "crash/1.0.0 \xff\"",
+                                       .commands = {}}}};
+  for (std::size_t i = 0; i < kKept + 2; ++i) NoteCrash(folder_, std::to_string(i), recording);
+  NoteCrash(folder_, std::to_string(kKept), recording);
+  std::ofstream(folder_ + "/crashes", std::ios::app) << "a shopping list\n{}\n";
+  const std::vector<Crash> crashes = ReadCrashes(folder_);
+  ASSERT_THAT(crashes, SizeIs(kKept));
+  EXPECT_EQ(crashes.front().recorder, "2");
+  EXPECT_EQ(crashes.back().recorder, std::to_string(kKept + 1));
 }
 
 TEST_F(FolderTest, OthersLearnOfNewSuspicionsAndOfTheirEnd) {

@@ -1,4 +1,4 @@
-// The page's start: takes the token out of the address, and shows the view that the hash names.
+// Takes the token out of the address, and shows the view that the hash names.
 import { onUnauthorized, takeTokenFromAddress, unescapePart } from "./api.js";
 import { show as showCommands, showOne as showCommand } from "./commands.js";
 import { show as showDead } from "./dead.js";

@@ -1,6 +1,8 @@
 // What is served, by which generation of which plugin, and what was refused and why.
 import { get } from "./api.js";
-import { badge, el, encode, facts, notice, plain, value } from "./dom.js";
+import {
+  badge, commandHref, el, encode, facts, link, moments, notice, plain, table, text, value,
+} from "./dom.js";
 import { write } from "./json.js";
 import { schemaForReading } from "./schema.js";
 import { count, plural } from "./text.js";
@@ -28,8 +30,11 @@ function reasonOf({ state, reason }) {
   return el("p", { class: "reason" }, lead, value(reason, { max: 600 }));
 }
 
-function crashesOf({ crashes }) {
-  return crashes > 0 ? el("b", { class: "bad" }, plural(crashes, "crash", "crashes")) : "none";
+// Of this version of the plugin, as far back as is remembered.
+function crashesOf(plugin, crashes) {
+  const own = `${plugin.plugin}/${plugin.version}`;
+  const number = crashes.filter(({ calls }) => calls.some((call) => call.plugin === own)).length;
+  return number > 0 ? el("b", { class: "bad" }, plural(number, "crash", "crashes")) : "none";
 }
 
 function countsOf(plugin) {
@@ -37,7 +42,7 @@ function countsOf(plugin) {
     `${count(plugin.failed)} failed, ${count(plugin.retried)} put off`;
 }
 
-function card(plugin, events, counts) {
+function card(plugin, events, crashes, counts) {
   return el("article", { class: "card", "aria-label": plain(titleOf(plugin)) },
     el("h3", {}, value(titleOf(plugin), { whole: false }), " ", badge(plugin.state)),
     reasonOf(plugin),
@@ -48,7 +53,7 @@ function card(plugin, events, counts) {
       plugin.listeners.length > 0 && ["Listeners", list(plugin.listeners)],
       ["Events", list(eventsOf(plugin, events))],
       ["Commands", counts],
-      ["Crashes", crashesOf(plugin)],
+      ["Crashes", crashesOf(plugin, crashes)],
       ["Processes", count(plugin.processes)],
       ["File", value(plugin.file)],
       ["SHA-256", value(plugin.sha256, { mono: true })],
@@ -62,14 +67,15 @@ function cards() {
   let counts = [];
   return {
     node,
-    fill: (plugins, events) => {
+    fill: (plugins, events, crashes) => {
       const fixed = plugins.map(
         (plugin) => ({ ...plugin, done: 0, rejected: 0, failed: 0, retried: 0 }));
-      const now = write([fixed, events.map(({ name, plugin }) => [name, plugin])]);
+      const now = write([fixed, events.map(({ name, plugin }) => [name, plugin]), crashes]);
       if (now !== before) {
         before = now;
         counts = plugins.map(() => el("span", {}));
-        node.replaceChildren(...plugins.map((plugin, i) => card(plugin, events, counts[i])));
+        node.replaceChildren(...plugins.map((plugin, i) => card(plugin, events, crashes,
+          counts[i])));
       }
       plugins.forEach((plugin, i) => {
         if (counts[i].textContent !== countsOf(plugin)) counts[i].textContent = countsOf(plugin);
@@ -78,11 +84,29 @@ function cards() {
   };
 }
 
-function typeDetails({ type, plugin, schema }) {
+// What the examples of a schema would lock tells which keys a type has.
+function lockKeys(examples) {
+  if (examples.length === 0) return el("p", {}, "Lock keys: its schema has no example to tell them.");
+  return el("div", {}, el("p", {}, "Lock keys, by example:"),
+    el("ul", { class: "words" }, ...examples.map(({ body, locks, reason }) => el("li", {},
+      reason ? value(reason, { max: 400 }) : list(locks, (key) => value(key, { mono: true })),
+      " for ", value(write(body), { mono: true, max: 400 })))));
+}
+
+function crashRow({ at, pid, calls }) {
+  const commands = calls.flatMap(({ ids }) => ids.filter((id) => id !== ""));
+  return [moments(at), count(pid), text(calls.map((call) => call.plugin).join(", ")),
+    text(calls.map(({ call, commands: all }) => `${call} of ${plural(all, "command")}`).join(", ")),
+    { key: write(commands), make: () => el("span", {}, ...commands.flatMap(
+      (id, i) => [i > 0 ? ", " : "", link(commandHref(id), id)])) }];
+}
+
+function typeDetails({ type, plugin, schema, examples }) {
   return el("details", { class: "schema" },
     el("summary", {}, el("b", {}, value(type, { whole: false })), " by ",
       value(plugin, { whole: false })),
     schemaForReading(schema, "Fields of the command"),
+    lockKeys(examples),
     el("p", {}, el("a", { href: `#/send/${encode(type)}` }, "Send one")));
 }
 
@@ -127,6 +151,8 @@ export function show(root, { signal }) {
   const [all, faults] = [cards(), faultList()];
   const types = schemas("No type is served.", typeDetails);
   const events = schemas("No plugin says which events it emits.", eventDetails);
+  const crashes = table("Crashes", ["Found", "Process", "In the hands of", "Call", "Commands"],
+    "No process died in a plugin's hands, as far as is remembered.");
   const says = notice();
   let timer = 0;
 
@@ -134,7 +160,8 @@ export function show(root, { signal }) {
     clearTimeout(timer);
     try {
       const answer = await get("plugins", signal);
-      all.fill(answer.plugins, answer.events);
+      all.fill(answer.plugins, answer.events, answer.crashes);
+      crashes.fill(answer.crashes.map(crashRow));
       types.fill(answer.types);
       events.fill(answer.events);
       faults.fill(answer.faults);
@@ -155,6 +182,7 @@ export function show(root, { signal }) {
   signal.addEventListener("abort", () => clearTimeout(timer));
   root.append(el("h2", { tabindex: "-1" }, "Plugins"), summary, says.node, faults.node, all.node,
     el("h3", {}, "Types and their schema"), types.node,
-    el("h3", {}, "Events and their schema"), events.node);
+    el("h3", {}, "Events and their schema"), events.node,
+    el("h3", {}, "Crashes"), crashes.node);
   load();
 }
