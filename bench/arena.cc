@@ -12,7 +12,6 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
-#include <string_view>
 #include <thread>
 
 #include "host/broker/broker.h"
@@ -49,14 +48,19 @@ std::string MakeDirectory() {
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-double ResidentMib(pid_t pid) {
-  constexpr std::string_view kField = "VmRSS:";  // In KiB.
+Memory MemoryOf(pid_t pid) {
   constexpr double kKibPerMib = 1024;
+  Memory memory;
   std::istringstream lines(test::ReadFile(fmt::format("/proc/{}/status", pid)));
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(kField)) return std::stod(line.substr(kField.size())) / kKibPerMib;
+    std::istringstream words(line);
+    std::string field;
+    double kib = 0;
+    words >> field >> kib;
+    if (field == "VmRSS:") memory.resident = kib / kKibPerMib;
+    if (field == "RssAnon:") memory.own = kib / kKibPerMib;
   }
-  return 0;
+  return memory;
 }
 
 std::string LastLines(const std::string& text) {
@@ -124,7 +128,7 @@ void Arena::DeclareQueues() {
   const Contender iq = Iq(1);
   const Processes host = Start(iq);
   AwaitConsumer();
-  idle_mib_ = ResidentMib(host[0]->pid());
+  idle_memory_ = MemoryOf(host[0]->pid());
   Stop(host);
   event_queue_ = broker_->DeclareTemporaryQueue();
   broker_->BindToEvents(event_queue_);
@@ -256,7 +260,7 @@ Measured Arena::Measure(const Contender& contender, const Load& load) {
   Require(test::Eventually(kStallMax, [&] { return broker_->Depth("billing") == 0; }),
           "it leaves commands in the queue");
   std::this_thread::sleep_for(kAfterwards);
-  measured.rss_after_mib = ResidentMib(processes[0]->pid());
+  measured.memory_after = MemoryOf(processes[0]->pid());
   Stop(processes);
   Check(load);
   return measured;

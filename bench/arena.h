@@ -19,15 +19,21 @@ namespace iq::bench {
 
 using Clock = std::chrono::steady_clock;
 
+// Of a process, in MiB.
+struct Memory {
+  double resident = 0;
+  double own = 0;  // Without what files back: code of the program and of libraries, above all.
+};
+
 struct Measured {
   std::int64_t commands = 0;
   double rate = 0;         // Commands a second, without the first fifth of them.
   double cpu_us = 0;       // Of the contender's processes for each of those commands.
   double first_tenth = 0;  // Commands a second.
   double last_tenth = 0;
-  double delivery_s = 0;     // From the start of the process to the first delivery.
-  double event_s = 0;        // From the start of the process to the first event.
-  double rss_after_mib = 0;  // Resident memory of one of its processes, after the load.
+  double delivery_s = 0;  // From the start of the process to the first delivery.
+  double event_s = 0;     // From the start of the process to the first event.
+  Memory memory_after;    // Of one of its processes, after the load.
 };
 
 // Throws std::runtime_error where a contender does not do its work, or not rightly: it is
@@ -40,8 +46,8 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena();
 
-  // Resident memory of an iq process that has had nothing to do.
-  double idle_mib() const { return idle_mib_; }
+  // Of an iq process that has had nothing to do.
+  const Memory& idle_memory() const { return idle_memory_; }
 
   // So many rows of other commands, of the last days: one in a hundred of a hot user, the others of
   // ten thousand; one in a hundred thousand was rejected.
@@ -81,7 +87,7 @@ class Arena {
   std::unique_ptr<test::TestStore> store_;
   std::string event_queue_;
   std::int64_t journalled_before_ = 0;
-  double idle_mib_ = 0;
+  Memory idle_memory_;
 };
 
 }  // namespace iq::bench

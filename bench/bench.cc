@@ -6,12 +6,14 @@
 // confirmed, a command is acked after both. A run that lost or repeated something is an error.
 // Whatever is compared runs in turn, several times, so that a machine whose speed drifts is fair.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -21,6 +23,7 @@
 #include "bench/arena.h"
 #include "bench/contender.h"
 #include "bench/load.h"
+#include "bench/profile.h"
 #include "bench/report.h"
 #include "bench/watchers.h"
 
@@ -266,6 +269,8 @@ void StudyBacklog(const Options& options, std::int64_t commands) {
     Series ratio{"last tenth / first tenth"};
     Series idle{"resident before the load, MiB"};
     Series after{"resident after it, MiB"};
+    Series own_idle{"of which its own, not a file's, before"};
+    Series own_after{"its own after"};
   };
   std::vector<Figures> all;
   for (const std::string& text : options.contenders) all.push_back({ParseContender(text)});
@@ -277,32 +282,60 @@ void StudyBacklog(const Options& options, std::int64_t commands) {
       each.first.values.push_back(measured.first_tenth);
       each.last.values.push_back(measured.last_tenth);
       each.ratio.values.push_back(measured.last_tenth / measured.first_tenth);
-      each.idle.values.push_back(arena.idle_mib());
-      each.after.values.push_back(measured.rss_after_mib);
+      each.idle.values.push_back(arena.idle_memory().resident);
+      each.own_idle.values.push_back(arena.idle_memory().own);
+      each.after.values.push_back(measured.memory_after.resident);
+      each.own_after.values.push_back(measured.memory_after.own);
       Say(fmt::format("run {}: {:28} {:.0f} commands/s, {:.0f} at first, {:.0f} at last", run,
                       each.contender.Label(), measured.rate, measured.first_tenth,
                       measured.last_tenth));
     }
   }
-  std::vector<std::vector<std::string>> rows = {{fmt::format("{} commands", commands)},
-                                                {all[0].first.label},
-                                                {all[0].last.label},
-                                                {all[0].ratio.label},
-                                                {all[0].idle.label},
-                                                {all[0].after.label}};
-  for (const Figures& each : all) {
-    rows[0].push_back(each.contender.Label());
-    rows[1].push_back(Spread(each.first));
-    rows[2].push_back(Spread(each.last));
-    rows[3].push_back(Spread(each.ratio, "{:.2f}"));
-    // Known of iq alone: it was iq that declared the queues, with nothing else to do.
-    const bool is_iq = each.contender.name == "iq";
-    rows[4].push_back(is_iq ? Spread(each.idle, "{:.1f}") : "-");
-    rows[5].push_back(is_iq ? Spread(each.after, "{:.1f}") : "-");
-  }
+  std::vector<std::vector<std::string>> rows = {{fmt::format("{} commands", commands)}};
+  for (const Figures& each : all) rows[0].push_back(each.contender.Label());
+  const auto add = [&](Series Figures::*series, const char* form, bool of_iq_alone) {
+    std::vector<std::string> row{(all[0].*series).label};
+    for (const Figures& each : all) {
+      const bool known = !of_iq_alone || each.contender.name.starts_with("iq");
+      row.push_back(known ? Spread(each.*series, form) : "-");
+    }
+    rows.push_back(row);
+  };
+  add(&Figures::first, "{:.0f}", false);
+  add(&Figures::last, "{:.0f}", false);
+  add(&Figures::ratio, "{:.2f}", false);
+  // The idle process is the iq that declares the queues, whoever contends.
+  add(&Figures::idle, "{:.1f}", true);
+  add(&Figures::after, "{:.1f}", true);
+  add(&Figures::own_idle, "{:.1f}", true);
+  add(&Figures::own_after, "{:.1f}", true);
   const std::string table = MarkdownTable(rows);
   Say(table);
   if (options.write) WriteSection(kReport, "backlog", table);
+}
+
+void StudyProfile(const Options& options) {
+  constexpr std::size_t kTop = 10;
+  const std::string data = fmt::format("/var/tmp/iq-bench-{}.perf", getpid());
+  const Contender contender = Iq(1);
+  const Measured measured =
+      Arena(contender.profile).Drain(Profiled(contender, data), LoadFor(contender, options));
+  const auto by_object = SharesByObject(data);
+  const auto by_symbol = SharesBySymbol(data);
+  std::filesystem::remove(data);
+  std::vector<std::vector<std::string>> objects = {{"in", "of its CPU time"}};
+  for (std::size_t i = 0; i < std::min(kTop, by_object.size()); ++i) {
+    objects.push_back({by_object[i].object, by_object[i].percent});
+  }
+  std::vector<std::vector<std::string>> symbols = {{"function", "in", "of its CPU time"}};
+  for (std::size_t i = 0; i < std::min(kTop, by_symbol.size()); ++i) {
+    symbols.push_back({'`' + by_symbol[i].symbol + '`', by_symbol[i].object, by_symbol[i].percent});
+  }
+  const std::string text =
+      fmt::format("{:.0f} us of CPU a command at {:.0f} commands/s.\n\n{}\n{}", measured.cpu_us,
+                  measured.rate, MarkdownTable(objects), MarkdownTable(symbols));
+  Say(text);
+  if (options.write) WriteSection(kReport, "profile", text);
 }
 
 void StudyStart(const Options& options) {
@@ -402,6 +435,9 @@ int Main(int argc, char** argv) {
   CLI::App* search = AddStudy(app, options, "search", "Searches in a full journal");
   search->add_option("--rows", rows)->capture_default_str();
   search->callback([&] { StudySearch(options, rows); });
+  AddStudy(app, options, "profile", "Where the CPU time of iq goes")->callback([&] {
+    StudyProfile(options);
+  });
   AddStudy(app, options, "start", "How soon a process works")->callback([&] {
     StudyStart(options);
   });

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 
 #include "tests/support/process.h"
@@ -15,15 +16,9 @@
 namespace iq::bench {
 namespace {
 
-// The first line that the shell command prints.
 std::string FirstLine(const std::string& command) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>/dev/null").c_str(), "re"),
-                                                   pclose);
-  std::array<char, 256> line{};
-  if (pipe == nullptr || std::fgets(line.data(), line.size(), pipe.get()) == nullptr) return "-";
-  std::string text = line.data();
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+  const std::vector<std::string> lines = OutputLines(command);
+  return lines.empty() ? "-" : lines.front();
 }
 
 std::string PackageVersion(const std::string& package) {
@@ -41,6 +36,20 @@ double Series::Median() const {
 
 double Series::Min() const { return *std::min_element(values.begin(), values.end()); }
 double Series::Max() const { return *std::max_element(values.begin(), values.end()); }
+
+std::vector<std::string> OutputLines(const std::string& command) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((command + " 2>/dev/null").c_str(), "re"),
+                                                   pclose);
+  std::string text;
+  std::array<char, 4096> part{};
+  while (pipe != nullptr && std::fgets(part.data(), part.size(), pipe.get()) != nullptr) {
+    text += part.data();
+  }
+  std::vector<std::string> lines;
+  std::istringstream rest(text);
+  for (std::string line; std::getline(rest, line);) lines.push_back(line);
+  return lines;
+}
 
 std::string MarkdownTable(const std::vector<std::vector<std::string>>& rows) {
   std::string text;

@@ -22,6 +22,9 @@ std::string MarkdownTable(const std::vector<std::vector<std::string>>& rows);
 // Bars from zero to the medians, with a line from minimum to maximum on each.
 std::string Svg(const std::string& title, const std::vector<Series>& series);
 
+// What the shell command prints.
+std::vector<std::string> OutputLines(const std::string& command);
+
 // The machine and the versions of what runs on it, as a list in Markdown.
 std::string Surroundings();
 

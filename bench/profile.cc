@@ -1,0 +1,69 @@
+#include "bench/profile.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include "bench/report.h"
+
+namespace iq::bench {
+namespace {
+
+// Looks so often a second, at a rate that is no multiple of what recurs.
+constexpr int kHertz = 997;
+
+std::string Trimmed(const std::string& text) {
+  const std::size_t from = text.find_first_not_of(' ');
+  if (from == std::string::npos) return {};
+  return text.substr(from, text.find_last_not_of(' ') - from + 1);
+}
+
+// "12.34%|object|[k] symbol"
+CpuShare ReadShare(const std::string& line) {
+  std::istringstream fields(line);
+  CpuShare share;
+  std::getline(fields, share.percent, '|');
+  std::getline(fields, share.object, '|');
+  std::getline(fields, share.symbol);
+  share.percent = Trimmed(share.percent);
+  share.object = Trimmed(share.object);
+  share.symbol = Trimmed(share.symbol);
+  if (share.symbol.starts_with('[')) share.symbol = Trimmed(share.symbol.substr(3));
+  return share;
+}
+
+std::vector<CpuShare> SharesBy(const std::string& data, const std::string& fields) {
+  std::vector<CpuShare> shares;
+  for (const std::string& line : OutputLines(
+           fmt::format("perf report -i {} --stdio --no-children -F {} -t '|'", data, fields))) {
+    if (line.find('%') != std::string::npos && line.front() != '#') {
+      shares.push_back(ReadShare(line));
+    }
+  }
+  if (shares.empty()) throw std::runtime_error("perf saw nothing: is linux-perf installed?");
+  return shares;
+}
+
+}  // namespace
+
+Contender Profiled(Contender contender, const std::string& data) {
+  std::vector<std::string> argv = {
+      "/bin/sh", "-c",
+      fmt::format("perf record -q -e cpu-clock -F {} -o {} -p $$ & exec \"$0\" \"$@\"", kHertz,
+                  data)};
+  argv.insert(argv.end(), contender.argv.begin(), contender.argv.end());
+  contender.argv = std::move(argv);
+  return contender;
+}
+
+std::vector<CpuShare> SharesByObject(const std::string& data) {
+  return SharesBy(data, "overhead,dso");
+}
+
+std::vector<CpuShare> SharesBySymbol(const std::string& data) {
+  return SharesBy(data, "overhead,dso,sym");
+}
+
+}  // namespace iq::bench
