@@ -62,7 +62,7 @@ class Journal {
   void Record(std::span<const JournalLine> lines, const WorkerIdentity& worker);
   bool IsRepeat(const StoreError& error) const { return table_.IsRepeat(error); }
 
-  // Each of `uuids` has come again. For people: a repeat that is not noted changes nothing.
+  // Each of `uuids` has come again. On its own, and waited for.
   void NoteRepeats(std::span<const std::string> uuids) { table_.NoteRepeats(uuids); }
 
   // Writes the worker's row, in the current transaction (then without waiting) or on its own.

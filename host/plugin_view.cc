@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "host/base/uuid.h"
 #include "host/explain.h"
 #include "host/plugin_child.h"
 #include "host/plugin_directory.h"
@@ -18,6 +19,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kPatience{15};
 constexpr std::size_t kResultBytesMax = 4 * 1024 * 1024;
+constexpr const char* kServed = "served";
+constexpr const char* kExamples = "examples";
+constexpr const char* kExplanation = "explanation";
 
 std::string Dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -43,30 +47,43 @@ Json SchemaJson(const std::string& schema) {
 
 Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-// What each example of the schema would lock.
+// Why it would be refused; empty where it would not.
+std::string ReasonOf(const Explanation& explanation) {
+  if (explanation.admissible) return {};
+  return explanation.reason.empty() ? explanation.code : explanation.reason;
+}
+
+// What the first examples of a schema would lock.
 Json PlannedExamples(const Served::Command& command, const PluginDirectory& directory,
                      const Config& config) {
+  constexpr std::size_t kExamplesMax = 10;
   Json planned = Json::array();
   const auto schema = nlohmann::json::parse(command.schema, nullptr, false);
   for (const nlohmann::json& example : SchemaExamples(command.type, schema)) {
+    if (planned.size() == kExamplesMax) break;
     plugin_child::Step(fmt::format("planning an example of {}", command.type));
-    const Explanation explanation = ExplainCommand(example.dump(), "", directory, config);
+    const Explanation explanation = ExplainCommand(example.dump(), RandomUuid(), directory, config);
     planned.push_back({{"body", example},
                        {"locks", explanation.keys},
-                       {"reason", TextOrNull(explanation.reason)}});
+                       {"reason", TextOrNull(ReasonOf(explanation))}});
   }
   return planned;
 }
 
-Json ServedJson(const PluginDirectory& directory, const Config& config) {
-  plugin_child::Step("asking for their events");
-  const Served served = WhatServes(directory);
+Json ExamplesJson(const PluginDirectory& directory, const Config& config) {
+  Json examples = Json::object();
+  for (const Served::Command& command : WhatServes(directory).commands) {
+    examples[command.type] = PlannedExamples(command, directory, config);
+  }
+  return examples;
+}
+
+Json ServedJson(const Served& served) {
   Json types = Json::array();
   for (const Served::Command& command : served.commands) {
     types.push_back({{"type", command.type},
                      {"plugin", command.plugin},
-                     {"schema", SchemaJson(command.schema)},
-                     {"examples", PlannedExamples(command, directory, config)}});
+                     {"schema", SchemaJson(command.schema)}});
   }
   Json events = Json::array();
   for (const auto& [name, emitters] : served.events) {
@@ -92,19 +109,26 @@ Json ExplanationJson(const Explanation& explanation) {
 }
 
 Json Answer(const Config& config, const Json& question) {
+  const std::string wanted = question.at("wanted");
   plugin_child::Step("loading the plugins");
   const PluginDirectory directory(config.plugins);
-  if (!question.contains("body")) return ServedJson(directory, config);
+  if (wanted == kServed) {
+    plugin_child::Step("asking for their events");
+    return ServedJson(WhatServes(directory));
+  }
+  if (wanted == kExamples) return ExamplesJson(directory, config);
   plugin_child::Step("planning the command");
   return ExplanationJson(ExplainCommand(question.at("body"), question.at("id"), directory, config));
 }
 
 }  // namespace
 
-Json ViewServed(const Config& config) { return Ask(config, Json::object()); }
+Json ViewServed(const Config& config) { return Ask(config, {{"wanted", kServed}}); }
+
+Json ViewExamples(const Config& config) { return Ask(config, {{"wanted", kExamples}}); }
 
 Json ViewExplanation(const Config& config, const std::string& body, const std::string& id) {
-  return Ask(config, {{"body", body}, {"id", id}});
+  return Ask(config, {{"wanted", kExplanation}, {"body", body}, {"id", id}});
 }
 
 void RunPluginView(const Config& config) {

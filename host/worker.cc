@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 constexpr auto kIdleWait = 100ms;
 // How long it keeps the memory that a burst has needed: the next one may follow at once.
 constexpr auto kMemoryKept = 1s;
+constexpr auto kRepeatsKept = 1s;
 // To look through all of it takes a millisecond, in which nobody else can allocate.
 constexpr auto kMemoryEvery = 10s;
 // How long it waits for confirms before it looks for deliveries again.
@@ -141,12 +142,14 @@ void Worker::Turn() {
   try {
     // First, or a worker that has been waiting for the lock server would pass for dead.
     NoteProgressWhenIdle();
+    NoteRepeats();
     RunInHand();
   } catch (const CommitUnknown& error) {
     // The rows of that transaction may or may not stand. The commands stay in hand and meet their
     // own rows if they do; which of those are unconfirmed can no longer be told by number. What was
     // decided before goes out under the name that its rows bear.
     SettleDecided();
+    for (InHand& each : in_hand_) each.in_doubt = true;
     TakeNewIdentity();
     Pause(error.what());
   } catch (const Unavailable& error) {
@@ -464,22 +467,29 @@ void Worker::SettleDecided() {
   if (!any) return;
   // The broker may have closed the channel while a batch ran: what it delivers again is not ours.
   consumer_->Receive(0, 0ms);
-  std::vector<std::string> repeats;
   for (InHand& each : in_hand_) {
-    if (!each.item.verdict) continue;
-    const bool answered_again = each.item.repeat && each.item.verdict->outcome != Outcome::kInvalid;
-    if (answered_again) repeats.push_back(each.item.command->uuid);
-    SettleVerdict(each);
+    if (each.item.verdict) SettleVerdict(each);
   }
   std::erase_if(in_hand_, [](const InHand& each) { return each.item.verdict.has_value(); });
-  if (!repeats.empty()) NoteRepeats(repeats);
 }
 
-// After they were answered: nobody waits for it, and nothing depends on it.
-void Worker::NoteRepeats(std::span<const std::string> uuids) {
+// Not what has met its own row, and not another command with the same id.
+void Worker::RememberRepeat(const InHand& decided) {
+  const Item& item = decided.item;
+  if (!item.repeat || decided.in_doubt || item.verdict->outcome == Outcome::kInvalid) return;
+  if (repeats_.empty()) repeats_due_ = Clock::now() + kRepeatsKept;
+  repeats_.push_back(item.command->uuid);
+}
+
+// Where nobody waits meanwhile, or a little later where somebody always does. Only people ask for
+// it: what cannot be noted is let go.
+void Worker::NoteRepeats() {
+  const bool idle = in_hand_.empty() && settlement_.pending() == 0;
+  if (repeats_.empty() || (!idle && Clock::now() < repeats_due_)) return;
+  const std::vector<std::string> uuids = std::exchange(repeats_, {});
   try {
     journal_.NoteRepeats(uuids);
-  } catch (const std::runtime_error& error) {
+  } catch (const StoreError& error) {
     log::Debug(
         fmt::format("{} repeats are not noted in the journal: {}", uuids.size(), error.what()));
   }
@@ -495,6 +505,7 @@ void Worker::SettleVerdict(const InHand& decided) {
   CountOutcome(item);
   // The broker has the delivery back and will bring it again: a copy would make two of it.
   if (!recorded && delivery.epoch != consumer_->epoch()) return;
+  RememberRepeat(decided);
   LogUnlessDone(verdict, item);
   const bool give_up = verdict.final || command.attempt >= command.attempts_max;
   if (!give_up) {
@@ -700,6 +711,7 @@ void Worker::Drain() {
   for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);
   in_hand_.clear();
   try {
+    NoteRepeats();
     identity_.confirmed = settlement_.ConfirmedBatch(identity_.batch);
     if (settlement_.pending() == 0 && identity_.batch != 0) journal_.RemoveWorker(identity_);
   } catch (const std::exception& error) {

@@ -64,6 +64,7 @@ class Worker {
     Item item;
     Clock::time_point busy_since{};      // When its lock was first found taken.
     std::optional<Suspicion> suspicion;  // A process has died with it: it runs alone.
+    bool in_doubt = false;               // Its own commit may stand.
   };
 
   struct DecidedSuspect {
@@ -91,7 +92,8 @@ class Worker {
   void GiveUpWaiting();
 
   void SettleDecided();
-  void NoteRepeats(std::span<const std::string> uuids);
+  void RememberRepeat(const InHand& decided);
+  void NoteRepeats();
   void SettleVerdict(const InHand& decided);
   static void NoteOutcome(const InHand& decided);
   static void CountOutcome(const Item& item);
@@ -138,6 +140,8 @@ class Worker {
   std::list<InHand> in_hand_;  // In order of arrival.
   Clock::time_point paused_until_{};
   Clock::time_point progress_noted_at_{};
+  std::vector<std::string> repeats_;  // To be noted in the journal: UUIDs.
+  Clock::time_point repeats_due_{};
   std::optional<Clock::time_point> memory_due_;  // When what a burst needed is given back.
   Clock::time_point memory_returned_at_{};
   Clock::time_point alone_since_{};  // That the commands in hand wait for more of them.

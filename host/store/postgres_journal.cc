@@ -175,8 +175,8 @@ bool PostgresJournal::IsRepeat(const StoreError& error) const {
   return error.kind() == StoreError::Kind::kDuplicate && error.constraint() == "journal_pkey";
 }
 
-// In the order of the keys, so that two that note the same rows wait for each other in one
-// direction only.
+// In the order of the keys, as RemoveRejected: two that lock the same rows wait for each other in
+// one direction only.
 void PostgresJournal::NoteRepeats(std::span<const std::string> uuids) {
   const std::vector<iq_str> borrowed = Borrow(uuids);
   const std::array args = {ArrayValue(std::span<const iq_str>(borrowed))};
@@ -286,10 +286,13 @@ std::vector<JournalRecord> PostgresJournal::Search(const JournalFilter& filter,
 std::vector<std::string> PostgresJournal::RemoveRejected(std::span<const std::string> uuids) {
   const std::vector<iq_str> borrowed = Borrow(uuids);
   const std::array args = {ArrayValue(std::span<const iq_str>(borrowed))};
-  return FirstTexts(session_.Query(
-      "DELETE FROM iq.journal WHERE message_id = ANY($1::text[]::uuid[]) AND outcome = 'rejected' "
-      "RETURNING message_id::text",
-      args));
+  return FirstTexts(
+      session_.Query("WITH locked AS (SELECT message_id FROM iq.journal "
+                     "WHERE message_id = ANY($1::text[]::uuid[]) AND outcome = 'rejected' "
+                     "ORDER BY message_id FOR UPDATE) "
+                     "DELETE FROM iq.journal WHERE message_id IN (SELECT message_id FROM locked) "
+                     "RETURNING message_id::text",
+                     args));
 }
 
 }  // namespace iq

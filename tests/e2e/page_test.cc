@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -251,6 +252,13 @@ class HostilePageTest : public PageTest {
     return command;
   }
 
+  // As if a process had died in a plugin's hands.
+  void RememberCrash() {
+    const json call{{"plugin", Evil()}, {"call", "handle"}, {"ids", {Evil()}}, {"commands", 1}};
+    const json crash{{"recorder", Evil()}, {"at", Evil()}, {"pid", 1}, {"calls", {call}}};
+    std::ofstream(iq_.directory() + "/var/flight/crashes") << crash << '\n';
+  }
+
   // Three that the journal has; of these the last is rejected.
   static std::vector<AmqpPublishing> Judged() {
     const auto hold = [](const char* event) {
@@ -289,6 +297,7 @@ TEST_F(HostilePageTest, IsTextAndChangesNothing) {
   iq_.broker().Publish(Unjudged());
   ASSERT_TRUE(DeadBecome(8)) << iq_.DeadCount() << iq_.Log();
   ASSERT_TRUE(Eventually(kPatience, [&] { return Count("iq.journal") == "3"; })) << iq_.Log();
+  RememberCrash();
   Tell("hostile.mjs");
   EXPECT_TRUE(DeadBecome(9)) << "the story sends one itself";
   const std::vector<TestStore::Row> acts = Acts();

@@ -114,7 +114,8 @@ async function actOnMarkup(tab) {
   await expectText(tab);
   await tab.visit("#/plugins");
   await tab.page.getByRole("article").first().waitFor();
-  await expectText(tab);
+  await tab.row("Crashes", "handle of 1 command").waitFor();
+  await expectText(tab, kMarkup, "\\u202e");
 }
 
 await story(async (openTab, token) => {

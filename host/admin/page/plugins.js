@@ -8,6 +8,7 @@ import { schemaForReading } from "./schema.js";
 import { count, plural } from "./text.js";
 
 const kAgainMs = 3000;
+const kIdBytes = 56;
 
 function list(items, make = (item) => value(item)) {
   if (!items || items.length === 0) return "none";
@@ -30,10 +31,10 @@ function reasonOf({ state, reason }) {
   return el("p", { class: "reason" }, lead, value(reason, { max: 600 }));
 }
 
-// Of this version of the plugin, as far back as is remembered.
+// In the hands of this version of the plugin and of no other, as far back as is remembered.
 function crashesOf(plugin, crashes) {
   const own = `${plugin.plugin}/${plugin.version}`;
-  const number = crashes.filter(({ calls }) => calls.some((call) => call.plugin === own)).length;
+  const number = crashes.filter(({ calls }) => calls.every((call) => call.plugin === own)).length;
   return number > 0 ? el("b", { class: "bad" }, plural(number, "crash", "crashes")) : "none";
 }
 
@@ -93,12 +94,19 @@ function lockKeys(examples) {
       " for ", value(write(body), { mono: true, max: 400 })))));
 }
 
+// A long id is cut in what is remembered of a crash, and would find nothing.
+function commandOf(id) {
+  const whole = new TextEncoder().encode(id).length < kIdBytes;
+  return whole ? link(commandHref(id), id) : value(id);
+}
+
 function crashRow({ at, pid, calls }) {
-  const commands = calls.flatMap(({ ids }) => ids.filter((id) => id !== ""));
-  return [moments(at), count(pid), text(calls.map((call) => call.plugin).join(", ")),
-    text(calls.map(({ call, commands: all }) => `${call} of ${plural(all, "command")}`).join(", ")),
-    { key: write(commands), make: () => el("span", {}, ...commands.flatMap(
-      (id, i) => [i > 0 ? ", " : "", link(commandHref(id), id)])) }];
+  const ids = calls.flatMap((call) => call.ids.filter((id) => id !== ""));
+  const links = { key: `ids ${write(ids)}`, make: () => el("span", {}, ...ids.flatMap(
+    (id, i) => [i > 0 ? ", " : "", commandOf(id)])) };
+  return [moments(at), String(pid), text(calls.map((call) => call.plugin).join(", ")),
+    text(calls.map(({ call, commands }) => `${call} of ${plural(commands, "command")}`).join(", ")),
+    ids.length > 0 ? links : "–"];
 }
 
 function typeDetails({ type, plugin, schema, examples }) {

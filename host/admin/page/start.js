@@ -1,2 +1,4 @@
-// The page's frame is painted first; what fills it is fetched then.
-requestAnimationFrame(() => setTimeout(() => import("./main.js")));
+// The page's frame is painted first; what fills it is fetched then. A hidden tab paints nothing.
+const fill = () => import("./main.js");
+if (document.hidden) fill();
+else requestAnimationFrame(() => setTimeout(fill));
