@@ -86,7 +86,6 @@ class Arena {
   std::unique_ptr<test::TestBroker> broker_;
   std::unique_ptr<test::TestStore> store_;
   std::string event_queue_;
-  std::int64_t journalled_before_ = 0;
   Memory idle_memory_;
 };
 

@@ -30,9 +30,9 @@ class Load {
   // Commands number `first` up to, not including, `last`; each has a message id of its own.
   std::vector<test::AmqpPublishing> Commands(std::int64_t first, std::int64_t last) const;
 
-  // What is wrong with the tables after all of it; empty where nothing is. `journalled_before` rows
-  // of the journal are not of this load.
-  std::string Fault(test::TestStore& store, std::int64_t journalled_before) const;
+  // What is wrong with the tables after all of it; empty where nothing is. Journal rows of other
+  // commands do not matter.
+  std::string Fault(test::TestStore& store) const;
 
  private:
   enum class Kind { kIncome, kWithdraw, kTransfer, kHold, kCapture, kRelease };

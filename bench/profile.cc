@@ -2,17 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <filesystem>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
 #include "bench/report.h"
+#include "tests/support/eventually.h"
 
 namespace iq::bench {
 namespace {
 
 // Looks so often a second, at a rate that is no multiple of what recurs.
 constexpr int kHertz = 997;
+constexpr std::chrono::seconds kWriteMax{10};
 
 std::string Trimmed(const std::string& text) {
   const std::size_t from = text.find_first_not_of(' ');
@@ -35,6 +39,9 @@ CpuShare ReadShare(const std::string& line) {
 }
 
 std::vector<CpuShare> SharesBy(const std::string& data, const std::string& fields) {
+  if (!test::Eventually(kWriteMax, [&] { return std::filesystem::exists(data); })) {
+    throw std::runtime_error("perf left nothing: is linux-perf installed, and may you use it?");
+  }
   std::vector<CpuShare> shares;
   for (const std::string& line : OutputLines(
            fmt::format("perf report -i {} --stdio --no-children -F {} -t '|'", data, fields))) {
@@ -42,17 +49,20 @@ std::vector<CpuShare> SharesBy(const std::string& data, const std::string& field
       shares.push_back(ReadShare(line));
     }
   }
-  if (shares.empty()) throw std::runtime_error("perf saw nothing: is linux-perf installed?");
+  if (shares.empty()) throw std::runtime_error(data + ": perf saw nothing");
   return shares;
 }
 
 }  // namespace
 
+// In a session of its own: it writes the most when the contender has ended, and is none of its
+// processes.
 Contender Profiled(Contender contender, const std::string& data) {
-  std::vector<std::string> argv = {
-      "/bin/sh", "-c",
-      fmt::format("perf record -q -e cpu-clock -F {} -o {} -p $$ & exec \"$0\" \"$@\"", kHertz,
-                  data)};
+  const std::string script = fmt::format(
+      "setsid sh -c 'perf record -q -e cpu-clock -F {0} -o {1}.part -p '$$'; mv {1}.part {1}' & "
+      "exec \"$0\" \"$@\"",
+      kHertz, data);
+  std::vector<std::string> argv = {"/bin/sh", "-c", script};
   argv.insert(argv.end(), contender.argv.begin(), contender.argv.end());
   contender.argv = std::move(argv);
   return contender;
