@@ -235,7 +235,7 @@ void StudyPage(const Options& options) {
 void StudySearch(const Options& options, std::int64_t rows) {
   const std::vector<std::pair<std::string, JournalSearch>> searches{
       {"the newest", {}},
-      {"one id", {.id = "old-1"}},
+      {"an id that nothing has", {.id = "old-1"}},
       {"a user with 0.01 % of the rows", {.key = "user:7"}},
       {"a user with 1 % of the rows", {.key = "user:hot"}},
       {"a user without any", {.key = "user:none"}},

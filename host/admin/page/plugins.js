@@ -87,7 +87,9 @@ function cards() {
 
 // What the examples of a schema would lock tells which keys a type has.
 function lockKeys(examples) {
-  if (examples.length === 0) return el("p", {}, "Lock keys: its schema has no example to tell them.");
+  if (examples.length === 0) {
+    return el("p", {}, "Lock keys: its schema has no example to tell them.");
+  }
   return el("div", {}, el("p", {}, "Lock keys, by example:"),
     el("ul", { class: "words" }, ...examples.map(({ body, locks, reason }) => el("li", {},
       reason ? value(reason, { max: 400 }) : list(locks, (key) => value(key, { mono: true })),
