@@ -33,7 +33,7 @@ struct Measured {
   double last_tenth = 0;
   double delivery_s = 0;  // From the start of the process to the first delivery.
   double event_s = 0;     // From the start of the process to the first event.
-  Memory memory_after;    // Of one of its processes, after the load.
+  Memory memory_after{};  // Of one of its processes, after the load.
 };
 
 // Throws std::runtime_error where a contender does not do its work, or not rightly: it is
