@@ -18,7 +18,8 @@ struct CpuShare {
   std::string symbol;   // Empty where the object as a whole is meant.
 };
 
-// The greatest first. Throws std::runtime_error where there is nothing to read.
+// The greatest first. Waits up to ten seconds for perf to end its file. Throws std::runtime_error
+// where there is nothing to read.
 std::vector<CpuShare> SharesByObject(const std::string& data);
 std::vector<CpuShare> SharesBySymbol(const std::string& data);
 

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "host/base/rfc3339.h"
@@ -32,15 +31,10 @@ Crash::Call CallOf(const Note& note) {
 }
 
 std::string LineOf(const Crash& crash) {
-  Json calls = Json::array();
-  for (const Crash::Call& call : crash.calls) {
-    calls.push_back({{"plugin", call.plugin},
-                     {"call", call.call},
-                     {"ids", call.ids},
-                     {"commands", call.commands}});
-  }
-  const Json line{
-      {"recorder", crash.recorder}, {"at", crash.at}, {"pid", crash.pid}, {"calls", calls}};
+  const Json line{{"recorder", crash.recorder},
+                  {"at", crash.at},
+                  {"pid", crash.pid},
+                  {"calls", CallsJson(crash)}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -75,6 +69,17 @@ void NoteCrash(const std::string& folder, const std::string& recorder, const Rec
   draft.close();
   std::error_code ignored;
   if (draft) std::filesystem::rename(folder + kDraft, folder + kFile, ignored);
+}
+
+Json CallsJson(const Crash& crash) {
+  Json calls = Json::array();
+  for (const Crash::Call& call : crash.calls) {
+    calls.push_back({{"plugin", call.plugin},
+                     {"call", call.call},
+                     {"ids", call.ids},
+                     {"commands", call.commands}});
+  }
+  return calls;
 }
 
 std::vector<Crash> ReadCrashes(const std::string& folder) {

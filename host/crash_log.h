@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,8 @@ void NoteCrash(const std::string& folder, const std::string& recorder, const Rec
 
 // The oldest first; none where there is no such file. What is no crash in it is left out.
 std::vector<Crash> ReadCrashes(const std::string& folder);
+
+// [{"plugin", "call", "ids", "commands"}]
+nlohmann::ordered_json CallsJson(const Crash& crash);
 
 }  // namespace iq

@@ -34,14 +34,7 @@ Json ToJson(const PluginSummary& summary) {
 Json CrashesJson(const std::vector<Crash>& crashes) {
   Json all = Json::array();
   for (auto crash = crashes.rbegin(); crash != crashes.rend(); ++crash) {
-    Json calls = Json::array();
-    for (const Crash::Call& call : crash->calls) {
-      calls.push_back({{"plugin", call.plugin},
-                       {"call", call.call},
-                       {"ids", call.ids},
-                       {"commands", call.commands}});
-    }
-    all.push_back({{"at", crash->at}, {"pid", crash->pid}, {"calls", std::move(calls)}});
+    all.push_back({{"at", crash->at}, {"pid", crash->pid}, {"calls", CallsJson(*crash)}});
   }
   return all;
 }

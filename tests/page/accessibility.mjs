@@ -45,9 +45,9 @@ function firstPaintOf(page) {
   }));
 }
 
-// With nothing in the browser's cache, and with a process of the browser that stands by for the host:
-// to start one takes several times as long as the page. The stream has no end: it is what comes
-// after the page.
+// With nothing in the browser's cache, and with a process of the browser that stands by for the
+// host: to start one takes as long again as the page. The stream has no end: it is what comes after
+// the page.
 async function coldLoad(openTab) {
   const tab = await openTab();
   await tab.page.goto(`${tab.url}livez`);
