@@ -19,6 +19,12 @@ constexpr std::size_t kUnreadStatementsMax = 64;
 constexpr std::size_t kUnreadBytesMax = 1U << 20U;
 // Beyond, statements are sent unprepared: their texts are evidently made up for each call.
 constexpr std::size_t kPreparedMax = 1000;
+// For one transaction. A question looks up rows by their key, through an index, whatever the values
+// are. Left to itself, the server plans for each single value anew, or keeps the scan that was best
+// while the table was small until it has analyzed the table again.
+constexpr std::string_view kPlanForKeys =
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "set_config('enable_seqscan', 'off', true)";
 constexpr const char* kClosed = "the server closed the connection";
 
 // ROLLBACK is also the tag of ROLLBACK TO SAVEPOINT.
@@ -116,6 +122,7 @@ void PostgresSession::Ask(std::string_view sql, std::span<const iq_value> args) 
   assert(phase_ == Phase::kIdle);
   RequireUsable();
   OnConnection([&] {
+    SendStatement(kPlanForKeys, {});
     SendStatement(sql, args);
     Sync();
   });

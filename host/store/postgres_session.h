@@ -35,8 +35,8 @@ class PostgresSession final : public Session {
   void Begin() override;
   Rows Query(std::string_view sql, std::span<const iq_value> args) override;
   void Execute(std::string_view sql, std::span<const iq_value> args) override;
-  // Outside a transaction: sends a statement without waiting. Answer() returns its rows; whatever
-  // else is called next drops them.
+  // Outside a transaction: sends a statement that looks up rows by an indexed key, without waiting.
+  // Answer() returns its rows; whatever else is called next drops them.
   void Ask(std::string_view sql, std::span<const iq_value> args);
   Rows Answer();
   void SetDeadline(std::chrono::steady_clock::time_point deadline) override;

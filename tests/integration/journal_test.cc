@@ -156,6 +156,29 @@ TEST_P(JournalRows, AQuestionThatFailedFailsNothingElse) {
   EXPECT_EQ(Find({Uuid(1), Uuid(2)}).size(), 2U);
 }
 
+// The server keeps a plan until the table is analyzed again.
+TEST(PostgresJournalRows, AreLookedUpByTheirKeyThoughTheTableWasEmptyBefore) {
+  StoreUnderTest database(StoreKind::kPostgres);
+  const auto session = database.Open();
+  Apply(*session, std::filesystem::path(IQ_SOURCE_DIR) / "sql", database.store().dialect(),
+        [](const Migration&) {});
+  database.Exec("ANALYZE iq.journal");
+  const auto ask = [&] {
+    for (int i = 0; i < 10; ++i) {  // The server tries five plans before it keeps one.
+      session->journal().Ask(std::vector{Uuid(1)});
+      session->journal().Answer();
+    }
+    session->Query("SELECT pg_stat_force_next_flush()", {});
+    return database.Value(
+        "SELECT seq_scan FROM pg_stat_user_tables WHERE relid = 'iq.journal'::regclass");
+  };
+  const std::string scans = ask();
+  session->Begin();
+  session->journal().Insert(std::vector{Row(1), Row(2)}, kWorker, 1);
+  session->Commit();
+  EXPECT_EQ(ask(), scans);
+}
+
 TEST_P(JournalRows, TheirNumberAndAgeAreMeasured) {
   EXPECT_EQ(journal().Measure().oldest, std::chrono::milliseconds(0));
   Insert({Row(1), Row(2)});
