@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_string.h"
 #include "host/base/log.h"
 #include "host/base/utf8.h"
 #include "host/base/uuid.h"
@@ -120,7 +121,7 @@ Event FinishEvent(const Command& command, std::string id, const std::string& nam
                   const std::string& data, const std::string& occurred_at) {
   std::string body =
       fmt::format(R"({{"commandId":{},"data":{},"event":{},"id":"{}","occurredAt":"{}"}})",
-                  Dump(ValidUtf8(command.id)), data, Dump(name), id, occurred_at);
+                  JsonString(ValidUtf8(command.id)), data, JsonString(name), id, occurred_at);
   return {std::move(id), name, occurred_at, std::move(body)};
 }
 
@@ -310,7 +311,8 @@ std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* co
   const Seat& seat = *commands.front()->seat;
   const auto deadline = std::chrono::steady_clock::now() + limits_.deadline;
   const SessionDeadline bounded(session, deadline);
-  std::deque<iq_context> contexts;
+  std::vector<iq_context> contexts;
+  contexts.reserve(commands.size());  // Their addresses are the plugin's.
   std::vector<iq_command> views;
   views.reserve(commands.size());
   for (const Command* command : commands) {

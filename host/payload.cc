@@ -92,7 +92,7 @@ class StrictReader {
     }
     json& parent = *open_.back().node;
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
-    return &(parent[open_.back().key] = std::move(value));
+    return &*parent.emplace(std::move(open_.back().key), std::move(value)).first;
   }
 
   bool Put(json value) {
@@ -119,6 +119,12 @@ class StrictReader {
   Digits& digits_;
   std::vector<Level> open_;
 };
+
+// Of an integer.
+std::string WholeDigits(const json& number) {
+  return number.is_number_unsigned() ? fmt::to_string(number.get<std::uint64_t>())
+                                     : fmt::to_string(number.get<std::int64_t>());
+}
 
 const json* Step(const json& node, std::string_view name) {
   if (node.is_object()) {
@@ -240,7 +246,7 @@ iq_rc Payload::GetDecimal(std::string_view path, std::uint32_t scale, std::int64
     const auto digits = document_->digits.find(node);
     if (digits != document_->digits.end()) parsed = ParseDecimal(digits->second, scale);
   } else if (node->is_number()) {
-    parsed = ParseDecimal(node->dump(), scale);
+    parsed = ParseDecimal(WholeDigits(*node), scale);
   }
   if (!parsed) return IQ_E_TYPE;
   *out = *parsed;

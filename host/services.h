@@ -4,9 +4,9 @@
 #include <iq/abi.h>
 
 #include <chrono>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,7 +56,7 @@ struct iq_context {
   std::string refusal;         // Why a statement was not allowed, if one was not.
   bool late = false;           // A call came after the deadline.
   std::vector<Emitted> events;
-  std::deque<iq_rows> results;
+  std::list<iq_rows> results;  // A plugin keeps their addresses.
 };
 
 struct iq_plan {

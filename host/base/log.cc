@@ -10,8 +10,9 @@
 #include <cstddef>
 #include <iterator>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include "host/base/json_string.h"
 
 namespace iq::log {
 namespace {
@@ -125,10 +126,6 @@ std::string TextRecord(Level level, std::string_view message, const About& about
   AppendTextField(record, "plugin", about.plugin);
   AppendTextField(record, "trace", about.trace_id);
   return record;
-}
-
-std::string JsonString(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 void AppendJsonField(std::string& out, std::string_view name, std::string_view value) {

@@ -22,6 +22,13 @@ constexpr Sequence kSequences[] = {
     {0xF0, 0xF0, 4, 0x90, 0xBF}, {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
 };
 
+// Length of what `text` begins with of ASCII without NUL. Nearly all text is nothing else.
+std::size_t AsciiLength(std::string_view text) {
+  const auto* const other = std::find_if(text.begin(), text.end(),
+                                         [](char c) { return static_cast<signed char>(c) <= 0; });
+  return static_cast<std::size_t>(other - text.begin());
+}
+
 // Length in bytes of the character that `text` begins with; 0 where there is none.
 std::size_t CharacterLength(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
@@ -41,7 +48,8 @@ std::size_t CharacterLength(std::string_view text) {
 
 bool IsValidUtf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = CharacterLength(text);
+    std::size_t length = AsciiLength(text);
+    if (length == 0) length = CharacterLength(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -52,7 +60,8 @@ std::string ValidUtf8(std::string_view text) {
   std::string valid;
   valid.reserve(text.size());
   while (!text.empty()) {
-    std::size_t length = CharacterLength(text);
+    std::size_t length = AsciiLength(text);
+    if (length == 0) length = CharacterLength(text);
     if (length == 0) {
       valid += "\xEF\xBF\xBD";
       length = 1;

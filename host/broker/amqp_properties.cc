@@ -100,6 +100,7 @@ std::string CopyBytes(amqp_bytes_t bytes) {
 
 AmqpTable::AmqpTable(const Headers& headers) {
   top_ = &entries_.emplace_back();
+  top_->reserve(headers.size());
   for (const auto& [key, value] : headers) top_->push_back({BorrowBytes(key), Field(value)});
   table_ = {static_cast<int>(top_->size()), top_->data()};
 }

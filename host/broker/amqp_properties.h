@@ -3,7 +3,7 @@
 
 #include <amqp.h>
 
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +33,9 @@ class AmqpTable {
   amqp_array_t Array(const HeaderValue::List& from);
   amqp_field_value_t Field(const HeaderValue& from);
 
-  // A deque keeps the addresses of what is in it.
-  std::deque<std::vector<amqp_table_entry_t>> entries_;
-  std::deque<std::vector<amqp_field_value_t>> values_;
+  // A list keeps the addresses of what is in it.
+  std::list<std::vector<amqp_table_entry_t>> entries_;
+  std::list<std::vector<amqp_field_value_t>> values_;
   std::vector<amqp_table_entry_t>* top_ = nullptr;
   amqp_table_t table_{};
 };

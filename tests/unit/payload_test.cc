@@ -100,6 +100,18 @@ TEST(Payload, WhatIsNoMoneyIsRefused) {
   EXPECT_EQ(out, 7);
 }
 
+TEST(Payload, AnIntegerBeyondSixtyFourBitsIsNoDecimal) {
+  const Payload payload = Payload::Parse(
+      R"({"most":9223372036854775807,"least":-9223372036854775808,"more":18446744073709551615})");
+  std::int64_t out = 0;
+  ASSERT_EQ(payload.GetDecimal("most", 0, &out), IQ_OK);
+  EXPECT_EQ(out, INT64_MAX);
+  ASSERT_EQ(payload.GetDecimal("least", 0, &out), IQ_OK);
+  EXPECT_EQ(out, INT64_MIN);
+  EXPECT_EQ(payload.GetDecimal("more", 0, &out), IQ_E_TYPE);
+  EXPECT_EQ(payload.GetDecimal("most", 1, &out), IQ_E_TYPE);
+}
+
 TEST(Payload, ADottedNameDoesNotLendItsDigitsToAPath) {
   const Payload payload = Payload::Parse(R"({"a":{"b":1.5},"a.b":9.9})");
   std::int64_t out = 0;
