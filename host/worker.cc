@@ -1,7 +1,6 @@
 #include "host/worker.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <iterator>
@@ -11,6 +10,7 @@
 
 #include "host/base/log.h"
 #include "host/metrics.h"
+#include "host/outcome_notes.h"
 #include "host/outgoing.h"
 
 namespace iq {
@@ -20,11 +20,6 @@ using namespace std::chrono_literals;
 
 // How long an idle worker waits for a delivery before it looks after everything else.
 constexpr auto kIdleWait = 100ms;
-// How long it keeps the memory that a burst has needed: the next one may follow at once.
-constexpr auto kMemoryKept = 1s;
-constexpr auto kRepeatsKept = 1s;
-// To look through all of it takes a millisecond, in which nobody else can allocate.
-constexpr auto kMemoryEvery = 10s;
 // How long it waits for confirms before it looks for deliveries again.
 constexpr auto kConfirmWait = 5ms;
 // How long others wait with a suspect for that.
@@ -42,18 +37,8 @@ constexpr auto kCompanyStep = 5ms;
 constexpr auto kPauseMin = 20ms;
 constexpr auto kPauseStep = 100ms;
 constexpr auto kJournalPause = 2s;
-// What metrics call an event that was not for its listener.
-constexpr std::string_view kSkipped = "skipped";
 // An idle worker says that it lives this many times within events.sweep_after.
 constexpr int kProgressNotesPerSilence = 4;
-
-// No attribute of a span is longer.
-constexpr std::size_t kAttributeBytesMax = 1024;
-
-log::About About(const Item& item) {
-  const Command& command = *item.command;
-  return {command.id, command.type, item.plugin, command.trace.trace_id};
-}
 
 // Without those that the host made up.
 std::vector<std::string> Uuids(std::span<Item* const> items) {
@@ -67,20 +52,6 @@ std::vector<std::string> Uuids(std::span<Item* const> items) {
 bool Share(const LockKeys& keys, const std::set<std::string_view>& others) {
   return std::any_of(keys.begin(), keys.end(),
                      [&](const std::string& key) { return others.contains(key); });
-}
-
-// Of a refusal the code alone: its reason is about what the message says, and is in its dead
-// letter.
-void LogUnlessDone(const Verdict& verdict, const Item& item) {
-  if (verdict.outcome == Outcome::kDone) return;
-  const Command& command = *item.command;
-  const bool refused =
-      verdict.outcome == Outcome::kRejected || verdict.outcome == Outcome::kInvalid;
-  log::Write(verdict.outcome == Outcome::kFailed ? log::Level::kError : log::Level::kInfo,
-             fmt::format("{} ({}){}{}; attempt {} of {}", OutcomeName(verdict.outcome),
-                         verdict.code, refused ? "" : ": ", refused ? "" : verdict.reason,
-                         command.attempt, command.attempts_max),
-             About(item));
 }
 
 Verdict Crashed(const Suspicion& suspicion) {
@@ -100,7 +71,6 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       consumer_config_(surroundings.consumer),
       listener_(surroundings.listener),
       recorder_(surroundings.recorder),
-      spans_(surroundings.spans),
       slot_(recorder_ == nullptr ? nullptr : recorder_->Claim()),
       suspects_(
           recorder_ == nullptr ? std::string() : recorder_->folder(),
@@ -114,7 +84,9 @@ Worker::Worker(const WorkerSurroundings& surroundings)
       publisher_(surroundings.broker.OpenPublisher()),
       consumer_(surroundings.broker.Consume(
           surroundings.consumer.queue, static_cast<std::uint16_t>(surroundings.consumer.prefetch))),
-      settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience, spans_),
+      settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience,
+                  surroundings.spans),
+      traces_(surroundings.spans != nullptr, surroundings.consumer.queue),
       state_(surroundings.consumer.queue),
       journal_(*session_),
       batch_(bus_, *session_, journal_, *locks_, identity_, surroundings.store.takes_arrays(),
@@ -131,7 +103,7 @@ void Worker::Turn() {
   FinishRelease();
   Receive();
   NoteState();
-  ReturnMemory();
+  idle_memory_.Note(!in_hand_.empty() || settlement_.pending() != 0);
   TidySuspects();
   DropStale();
   if (Clock::now() < paused_until_) return;
@@ -142,7 +114,7 @@ void Worker::Turn() {
   try {
     // First, or a worker that has been waiting for the lock server would pass for dead.
     NoteProgressWhenIdle();
-    NoteRepeats();
+    repeat_notes_.Write(/*idle=*/in_hand_.empty() && settlement_.pending() == 0);
     RunInHand();
   } catch (const CommitUnknown& error) {
     // The rows of that transaction may or may not stand. The commands stay in hand and meet their
@@ -165,18 +137,6 @@ void Worker::Turn() {
   }
   StartRelease();
   SettleDecided();
-}
-
-// What a burst has needed goes back to the system once it is over.
-void Worker::ReturnMemory() {
-  const auto now = Clock::now();
-  if (!in_hand_.empty() || settlement_.pending() != 0) {
-    memory_due_ = std::max(now + kMemoryKept, memory_returned_at_ + kMemoryEvery);
-  } else if (memory_due_ && now >= *memory_due_) {
-    memory_due_.reset();
-    malloc_trim(0);
-    memory_returned_at_ = now;
-  }
 }
 
 // Waits where there is nothing to do, in the place that will have news first.
@@ -209,13 +169,13 @@ void Worker::Take(Delivery delivery) {
   Decoded decoded = listener_.empty() ? Decode(std::move(delivery), config_)
                                       : DecodeEvent(std::move(delivery), listener_, config_);
   if (auto* refusal = std::get_if<Refusal>(&decoded)) {
-    SettleRefused(std::move(*refusal), received_at);
+    SettleRefused(*refusal, received_at);
     return;
   }
   InHand taken;
   taken.item.command = std::move(std::get<std::unique_ptr<Command>>(decoded));
   taken.item.received_at = received_at;
-  BeginTrace(taken.item.command->trace);
+  traces_.Begin(taken.item.command->trace);
   Admit(taken);
   if (!taken.item.command->has_id) {
     Metrics::OfThisProcess().CountWithoutId();
@@ -473,47 +433,27 @@ void Worker::SettleDecided() {
   std::erase_if(in_hand_, [](const InHand& each) { return each.item.verdict.has_value(); });
 }
 
-// Not what has met its own row, and not another command with the same id.
-void Worker::RememberRepeat(const InHand& decided) {
-  const Item& item = decided.item;
-  if (!item.repeat || decided.in_doubt || item.verdict->outcome == Outcome::kInvalid) return;
-  if (repeats_.empty()) repeats_due_ = Clock::now() + kRepeatsKept;
-  repeats_.push_back(item.command->uuid);
-}
-
-// Where nobody waits meanwhile, or a little later where somebody always does. Only people ask for
-// it: what cannot be noted is let go.
-void Worker::NoteRepeats() {
-  const bool idle = in_hand_.empty() && settlement_.pending() == 0;
-  if (repeats_.empty() || (!idle && Clock::now() < repeats_due_)) return;
-  const std::vector<std::string> uuids = std::exchange(repeats_, {});
-  try {
-    journal_.NoteRepeats(uuids);
-  } catch (const StoreError& error) {
-    log::Debug(
-        fmt::format("{} repeats are not noted in the journal: {}", uuids.size(), error.what()));
-  }
-}
-
 void Worker::SettleVerdict(const InHand& decided) {
   const Item& item = decided.item;
   const Delivery& delivery = item.command->delivery;
   Verdict verdict = *item.verdict;
   const Command& command = *item.command;
   const bool recorded = item.batch != 0;
-  NoteOutcome(decided);
-  CountOutcome(item);
+  CountOutcome(item, /*lock_was_taken=*/decided.busy_since != Clock::time_point{});
   // The broker has the delivery back and will bring it again: a copy would make two of it.
   if (!recorded && delivery.epoch != consumer_->epoch()) return;
-  RememberRepeat(decided);
-  LogUnlessDone(verdict, item);
+  // Not what has met its own row, and not another command with the same id.
+  if (item.repeat && !decided.in_doubt && verdict.outcome != Outcome::kInvalid) {
+    repeat_notes_.Remember(command.uuid);
+  }
+  LogOutcome(item);
   const bool give_up = verdict.final || command.attempt >= command.attempts_max;
   if (!give_up) {
     Metrics::OfThisProcess().CountRetry(Bus::MetricLabel(command), verdict.code);
     std::vector<Outgoing> later;
     later.push_back(
         DelayedCopy(delivery.message, consumer_config_.queue, command.attempt, config_.retry));
-    settlement_.Settle(delivery, 0, std::move(later), {}, Traced(item));
+    settlement_.Settle(delivery, 0, std::move(later), {}, traces_.Of(item));
     return;
   }
   if (decided.suspicion) {
@@ -525,39 +465,7 @@ void Worker::SettleVerdict(const InHand& decided) {
   settlement_.Settle(delivery, item.batch, std::move(answers),
                      {.sweepable = recorded && verdict.outcome == Outcome::kDone,
                       .recognisable = recorded && command.has_id},
-                     Traced(item));
-}
-
-// What the journal or a lock decided says nothing of the plugin.
-void Worker::NoteOutcome(const InHand& decided) {
-  const Item& item = decided.item;
-  const Command& command = *item.command;
-  const Verdict& verdict = *item.verdict;
-  if (command.seat == nullptr) return;
-  const Plugin& plugin = command.seat->plugin();
-  const bool ran = item.batch != 0 || verdict.outcome == Outcome::kFailed;
-  if (ran) plugin.trial().Note(command.uuid, verdict);
-  const bool lock_was_taken = decided.busy_since != Clock::time_point{};
-  const bool retried = verdict.outcome == Outcome::kRetry && !lock_was_taken;
-  if (ran || retried) plugin.counts().Note(verdict.outcome);
-}
-
-// "done" and "rejected" are counted for what has a row of this process in the journal, and for
-// nothing else.
-void Worker::CountOutcome(const Item& item) {
-  const Verdict& verdict = *item.verdict;
-  const std::string label = Bus::MetricLabel(*item.command);
-  const bool recordable =
-      verdict.outcome == Outcome::kDone || verdict.outcome == Outcome::kRejected;
-  if (recordable && item.repeat) {
-    Metrics::OfThisProcess().CountRepeat(label);
-  } else if (recordable && item.batch == 0) {
-    // Turned away from a taken lock, or an event that was not for its listener.
-    Metrics::OfThisProcess().CountCommand(
-        label, verdict.code.empty() ? kSkipped : std::string_view(verdict.code));
-  } else {
-    Metrics::OfThisProcess().CountCommand(label, OutcomeName(verdict.outcome));
-  }
+                     traces_.Of(item));
 }
 
 // What a final outcome sends out. That an event was refused is not an event: it could come to the
@@ -587,10 +495,10 @@ std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& it
   return answers;
 }
 
-void Worker::SettleRefused(Refusal refusal, Clock::time_point received_at) {
+void Worker::SettleRefused(const Refusal& refusal, Clock::time_point received_at) {
   const Delivery& delivery = refusal.delivery;
   TraceContext context = TraceOf(delivery.message);
-  BeginTrace(context);
+  traces_.Begin(context);
   log::Info(fmt::format("invalid ({})", refusal.code),
             {refusal.id, refusal.type, {}, context.trace_id});
   const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
@@ -604,51 +512,8 @@ void Worker::SettleRefused(Refusal refusal, Clock::time_point received_at) {
   if (AwaitsReply(delivery)) {
     answers.push_back(Reply(delivery, refusal.id, refusal.type, verdict));
   }
-  auto trace = Traced(context, delivery, verdict, received_at);
-  if (trace) {
-    trace->message_id = refusal.id.substr(0, kAttributeBytesMax);
-    trace->type = refusal.type.substr(0, kAttributeBytesMax);
-    trace->attempt = AttemptsBefore(delivery.message) + 1;
-  }
-  settlement_.Settle(delivery, 0, std::move(answers), {}, std::move(trace));
-}
-
-// What came without a trace begins one, where spans are wanted.
-void Worker::BeginTrace(TraceContext& trace) const {
-  if (spans_ != nullptr && trace.trace_id.empty()) trace = NewTrace();
-}
-
-std::unique_ptr<CommandTrace> Worker::Traced(const Item& item) const {
-  const Command& command = *item.command;
-  auto trace = Traced(command.trace, command.delivery, *item.verdict, item.received_at);
-  if (!trace) return nullptr;
-  if (command.has_id) trace->message_id = command.id;
-  trace->type = command.type.substr(0, kAttributeBytesMax);
-  trace->plugin = item.plugin;
-  trace->attempt = command.attempt;
-  trace->repeat = item.repeat;
-  trace->handle = item.ran;
-  trace->commit = item.committed;
-  return trace;
-}
-
-// Null unless somebody wants its spans.
-std::unique_ptr<CommandTrace> Worker::Traced(const TraceContext& context, const Delivery& delivery,
-                                             const Verdict& verdict,
-                                             Clock::time_point received_at) const {
-  if (spans_ == nullptr || !context.sampled) return nullptr;
-  auto trace = std::make_unique<CommandTrace>();
-  trace->context = context;
-  trace->queue = consumer_config_.queue;
-  trace->correlation_id = delivery.message.correlation_id;
-  trace->outcome = OutcomeName(verdict.outcome);
-  trace->code = verdict.code;
-  if (verdict.outcome == Outcome::kFailed) {
-    const std::string& error = verdict.reason.empty() ? verdict.code : verdict.reason;
-    trace->error = error.substr(0, kAttributeBytesMax);
-  }
-  trace->process.began = received_at;
-  return trace;
+  settlement_.Settle(delivery, 0, std::move(answers), {},
+                     traces_.Of(refusal, context, verdict, received_at));
 }
 
 // An ack that is sent is not yet through, so suspicions are kept a little longer than that.
@@ -711,7 +576,7 @@ void Worker::Drain() {
   for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);
   in_hand_.clear();
   try {
-    NoteRepeats();
+    repeat_notes_.Write(/*idle=*/true);
     identity_.confirmed = settlement_.ConfirmedBatch(identity_.batch);
     if (settlement_.pending() == 0 && identity_.batch != 0) journal_.RemoveWorker(identity_);
   } catch (const std::exception& error) {

@@ -19,16 +19,18 @@
 #include "host/batch.h"
 #include "host/broker/broker.h"
 #include "host/bus.h"
+#include "host/command_traces.h"
 #include "host/config.h"
 #include "host/flight_recorder.h"
+#include "host/idle_memory.h"
 #include "host/journal.h"
 #include "host/locks/locks.h"
 #include "host/plugin_directory.h"
+#include "host/repeat_notes.h"
 #include "host/services.h"
 #include "host/settlement.h"
 #include "host/store/store.h"
 #include "host/suspects.h"
-#include "host/trace/command_trace.h"
 #include "host/trace/span_exporter.h"
 #include "host/worker_state.h"
 
@@ -92,22 +94,13 @@ class Worker {
   void GiveUpWaiting();
 
   void SettleDecided();
-  void RememberRepeat(const InHand& decided);
-  void NoteRepeats();
   void SettleVerdict(const InHand& decided);
-  static void NoteOutcome(const InHand& decided);
-  static void CountOutcome(const Item& item);
-  void SettleRefused(Refusal refusal, Clock::time_point received_at);
+  void SettleRefused(const Refusal& refusal, Clock::time_point received_at);
   bool AwaitsReply(const Delivery& delivery) const {
     return listener_.empty() && !delivery.message.reply_to.empty();
   }
   std::vector<Outgoing> AnswersTo(const Delivery& delivery, const Item& item,
                                   Verdict& verdict) const;
-
-  void BeginTrace(TraceContext& trace) const;
-  std::unique_ptr<CommandTrace> Traced(const Item& item) const;
-  std::unique_ptr<CommandTrace> Traced(const TraceContext& context, const Delivery& delivery,
-                                       const Verdict& verdict, Clock::time_point received_at) const;
 
   void TidySuspects();
 
@@ -117,14 +110,12 @@ class Worker {
   void NoteProgressWhenIdle();
   void Pause(const std::string& reason);
   void NoteState();
-  void ReturnMemory();
   void Drain();
 
   const Config& config_;
   const ConsumerConfig& consumer_config_;
   const std::string listener_;
   FlightRecorder* const recorder_;
-  SpanExporter* const spans_;
   const std::shared_ptr<FlightSlot> slot_;
   Suspects suspects_;
   Bus bus_;
@@ -133,17 +124,16 @@ class Worker {
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Consumer> consumer_;
   Settlement settlement_;
+  CommandTraces traces_;
   WorkerState state_;
   Journal journal_;
+  RepeatNotes repeat_notes_{journal_};
   WorkerIdentity identity_ = WorkerIdentity::New();
   Batch batch_;
   std::list<InHand> in_hand_;  // In order of arrival.
   Clock::time_point paused_until_{};
   Clock::time_point progress_noted_at_{};
-  std::vector<std::string> repeats_;  // To be noted in the journal: UUIDs.
-  Clock::time_point repeats_due_{};
-  std::optional<Clock::time_point> memory_due_;  // When what a burst needed is given back.
-  Clock::time_point memory_returned_at_{};
+  IdleMemory idle_memory_;
   Clock::time_point alone_since_{};  // That the commands in hand wait for more of them.
   bool waiting_for_locks_ = false;   // Nothing in hand could run in the last turn.
   bool locks_held_ = false;
