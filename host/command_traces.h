@@ -4,8 +4,10 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "host/batch.h"
+#include "host/broker/broker.h"
 #include "host/command.h"
 #include "host/outcome.h"
 #include "host/trace/command_trace.h"
@@ -21,7 +23,7 @@ class CommandTraces {
   // `wanted`: whether anybody takes spans. `queue` is where the commands come from.
   CommandTraces(bool wanted, std::string queue) : wanted_(wanted), queue_(std::move(queue)) {}
 
-  // What came without a trace begins one.
+  // Where spans are wanted, what came without a trace begins one.
   void Begin(TraceContext& context) const;
 
   // Of a command that has its verdict, or of what was no command; complete but for what is known

@@ -9,7 +9,7 @@ namespace iq {
 // Not thread-safe: one per worker.
 class IdleMemory {
  public:
-  // Call often. `busy`: there is work in hand, or was until just now.
+  // Call often. `busy`: there is work in hand or not settled yet.
   void Note(bool busy);
 
  private:

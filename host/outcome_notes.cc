@@ -7,6 +7,8 @@
 
 #include "host/bus.h"
 #include "host/metrics.h"
+#include "host/outcome.h"
+#include "host/plugin.h"
 
 namespace iq {
 namespace {

@@ -1,4 +1,4 @@
-// What the log, the metrics and its plugin's counts say of a decided command.
+// What the log, the metrics and its plugin are told of a decided command.
 #pragma once
 
 #include "host/base/log.h"
@@ -13,8 +13,9 @@ log::About About(const Item& item);
 // says, and is in its dead letter.
 void LogOutcome(const Item& item);
 
-// In the process's metrics and the plugin's counts. `lock_was_taken`: it waited for a lock to the
-// last, which says nothing of its plugin.
+// In the process's metrics, the plugin's counts and its trial, which fails a generation that ends
+// too many commands badly. `lock_was_taken`: it waited for a lock to the last, which says nothing
+// of its plugin.
 void CountOutcome(const Item& item, bool lock_was_taken);
 
 }  // namespace iq

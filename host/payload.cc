@@ -76,7 +76,7 @@ class StrictReader {
  private:
   struct Level {
     json* node;
-    std::string key;  // Of the member being read, in an object.
+    std::string key;  // Of the member being read, in an object, until its value is placed.
   };
 
   static void RefuseNul(const std::string& text) {

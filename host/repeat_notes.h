@@ -1,5 +1,5 @@
 // Which commands came again though they had their outcome: noted in the journal for those who ask
-// later, at a time when no command waits for it.
+// later, when no command waits for it or a second late.
 #pragma once
 
 #include <chrono>

@@ -576,7 +576,7 @@ void Worker::Drain() {
   for (const InHand& each : in_hand_) settlement_.Requeue(each.item.command->delivery);
   in_hand_.clear();
   try {
-    repeat_notes_.Write(/*idle=*/true);
+    repeat_notes_.Write(/*idle=*/settlement_.pending() == 0);
     identity_.confirmed = settlement_.ConfirmedBatch(identity_.batch);
     if (settlement_.pending() == 0 && identity_.batch != 0) journal_.RemoveWorker(identity_);
   } catch (const std::exception& error) {

@@ -1,25 +1,18 @@
-// The API of the page: whom it lets in, what it refuses, and what it tells and does.
+// What the API of the page tells and does.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <httplib.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "tests/e2e/admin_client.h"
-#include "tests/e2e/commands.h"
-#include "tests/e2e/installation.h"
-#include "tests/support/eventually.h"
+#include "tests/e2e/console_api_fixture.h"
 
 namespace iq::test {
 namespace {
@@ -32,237 +25,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
-
-constexpr auto kPatience = 30s;
-constexpr int kOk = 200;
-constexpr int kWrong = 400;
-constexpr int kUnknownVisitor = 401;
-constexpr int kForbidden = 403;
-constexpr int kLengthRequired = 411;
-constexpr int kNothingThere = 404;
-constexpr int kDoesNotFit = 409;
-constexpr int kTooLarge = 413;
-constexpr int kTooMany = 429;
-constexpr int kUnavailable = 503;
-
-using Fields = httplib::Headers;
-
-Fields By(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
-
-Fields With(Fields fields, const std::string& name, const std::string& value) {
-  fields.erase(name);
-  fields.emplace(name, value);
-  return fields;
-}
-
-struct Answer {
-  int status = 0;
-  std::string text;
-  Fields fields;
-
-  json Json() const { return json::parse(text, nullptr, false); }
-  std::string Error() const { return Json().value("error", std::string()); }
-  std::string Field(const std::string& name) const {
-    const auto field = fields.find(name);
-    return field == fields.end() ? "" : field->second;
-  }
-};
-
-Answer AnswerOf(const httplib::Result& result) {
-  if (!result) return {};
-  return {result->status, result->body, result->headers};
-}
-
-std::vector<json> JsonLines(const std::string& text) {
-  std::vector<json> rows;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
-  return rows;
-}
-
-std::vector<std::string> Texts(const json& objects, const char* member) {
-  std::vector<std::string> texts;
-  for (const json& object : objects) texts.push_back(object.at(member));
-  return texts;
-}
-
-class ConsoleApiTest : public testing::Test {
- protected:
-  explicit ConsoleApiTest(const std::string& more = "") : iq_(Options(more)) {
-    for (const std::int64_t user : {1, 2}) iq_.OpenAccount(user, 100'000);
-    iq_.StartHosts();
-    port_ = AdminPorts(iq_).at(0);
-  }
-  ~ConsoleApiTest() override { iq_.StopHosts(); }
-
-  static InstallationOptions Options(const std::string& more) {
-    InstallationOptions options;
-    options.admin = AdminSettings() + (more.empty() ? "" : ", " + more);
-    return options;
-  }
-
-  Answer Get(const std::string& path, const Fields& fields = {}) const {
-    httplib::Client client("127.0.0.1", port_);
-    client.set_read_timeout(kPatience);
-    return AnswerOf(client.Get(path, fields));
-  }
-
-  Answer PostText(const std::string& path, const std::string& text, const Fields& fields = {},
-                  const std::string& content_type = "application/json") const {
-    httplib::Client client("127.0.0.1", port_);
-    client.set_read_timeout(kPatience);
-    return AnswerOf(client.Post(path, fields, text, content_type));
-  }
-
-  Answer Post(const std::string& path, const json& body, const Fields& fields = {}) const {
-    return PostText(path, body.dump(), fields);
-  }
-
-  // The stream's first events, [name, data], and how long they took.
-  std::vector<std::pair<std::string, json>> FirstEvents(std::size_t count) const {
-    httplib::Client client("127.0.0.1", port_);
-    client.set_read_timeout(kPatience);
-    std::string text;
-    std::vector<std::pair<std::string, json>> events;
-    client.Get("/api/live", [&](const char* data, std::size_t size) {
-      text.append(data, size);
-      for (auto end = text.find("\n\n"); end != std::string::npos; end = text.find("\n\n")) {
-        AddEvent(text.substr(0, end), events);
-        text.erase(0, end + 2);
-      }
-      return events.size() < count;
-    });
-    return events;
-  }
-
-  static void AddEvent(const std::string& lines,
-                       std::vector<std::pair<std::string, json>>& events) {
-    const std::string name_begin = "event: ";
-    const std::string data_begin = "\ndata: ";
-    const auto data = lines.find(data_begin);
-    ASSERT_TRUE(lines.starts_with(name_begin) && data != std::string::npos) << lines;
-    events.emplace_back(lines.substr(name_begin.size(), data - name_begin.size()),
-                        json::parse(lines.substr(data + data_begin.size())));
-  }
-
-  // A command that is refused for want of money.
-  void Bury(const std::string& id) {
-    iq_.SendWithId(id, Body("withdraw", 1, "900000"));
-    ExpectDead(1);
-  }
-
-  void ExpectDead(std::size_t count) {
-    EXPECT_TRUE(Eventually(kPatience, [&] { return iq_.DeadCount() == count; }))
-        << iq_.DeadCount() << " instead of " << count << iq_.Log();
-  }
-
-  std::vector<TestStore::Row> Acts() {
-    return iq_.store().Rows(
-        "SELECT who, action, coalesce(about, ''), state, coalesce(result, '') FROM iq.audit "
-        "ORDER BY id");
-  }
-
-  // The job once it has ended.
-  json Ended(const json& job) const {
-    json now = job;
-    EXPECT_TRUE(Eventually(kPatience, [&] {
-      now = Get("/api/jobs/" + job.at("id").get<std::string>()).Json();
-      return now.value("state", "running") != "running";
-    })) << now;
-    return now;
-  }
-
-  Installation iq_;
-  int port_ = 0;
-};
-
-// Asks again and again for a status, until it says that it is asked too often.
-template <typename F>
-bool BecomesTooMany(F ask) {
-  constexpr int kTries = 5'000;
-  for (int i = 0; i < kTries; ++i) {
-    if (ask() == kTooMany) return true;
-  }
-  return false;
-}
-
-TEST_F(ConsoleApiTest, WhoHasNoTokenReadsFromThisMachineOnly) {
-  const Fields elsewhere{{"Host", "evil.example"}};
-  for (const char* path : {"/api/audit", "/api/plugins", "/api/commands", "/api/dead"}) {
-    EXPECT_EQ(Get(path).status, kOk) << path;
-    EXPECT_EQ(Get(path, elsewhere).status, kUnknownVisitor) << path;
-    EXPECT_EQ(Get(path, By("a guess")).status, kUnknownVisitor) << path;
-  }
-  EXPECT_EQ(Get("/api/live", elsewhere).status, kUnknownVisitor);
-  EXPECT_EQ(Post("/api/explain", {{"body", "{}"}}, elsewhere).status, kUnknownVisitor);
-  EXPECT_THAT(Get("/api/audit", By("a guess")).Error(), HasSubstr("token is not known"));
-  EXPECT_EQ(Get("/api/audit", {{"Authorization", "Basic dGVzdA=="}}).status, kUnknownVisitor);
-  EXPECT_EQ(Get("/api/audit", With(By(kReadToken), "Host", "evil.example")).status, kOk);
-  const std::string local = fmt::format("localhost:{}", port_);
-  EXPECT_EQ(Get("/api/audit", With({}, "Host", local)).status, kOk);
-  EXPECT_EQ(Get("/api/audit", {{"Host", "localhost.evil.example"}}).status, kUnknownVisitor);
-}
-
-TEST_F(ConsoleApiTest, WhoComesThroughAProxyIsNotOnThisMachine) {
-  for (const char* field : {"X-Forwarded-For", "Forwarded", "X-Real-IP"}) {
-    EXPECT_EQ(Get("/api/audit", {{field, "10.0.0.7"}}).status, kUnknownVisitor) << field;
-    EXPECT_EQ(Get("/api/audit", With(By(kReadToken), field, "10.0.0.7")).status, kOk) << field;
-  }
-}
-
-TEST_F(ConsoleApiTest, AnotherSiteCannotEvenAsk) {
-  for (const char* path : {"/api/audit", "/api/live", "/api/dead"}) {
-    EXPECT_EQ(Get(path, {{"Sec-Fetch-Site", "cross-site"}}).status, kForbidden) << path;
-    EXPECT_EQ(Get(path, {{"Origin", "http://evil.example"}}).status, kForbidden) << path;
-  }
-}
-
-TEST_F(ConsoleApiTest, ABodyThatGrowsWhenItIsReadIsRefusedUnread) {
-  httplib::Client client("127.0.0.1", port_);
-  const auto chunked = client.Post(
-      "/api/explain", {},
-      [](std::size_t, httplib::DataSink& sink) {
-        sink.write("{}", 2);
-        sink.done();
-        return true;
-      },
-      "application/json");
-  ASSERT_TRUE(chunked);
-  EXPECT_EQ(chunked->status, kLengthRequired);
-  EXPECT_EQ(Post("/api/explain", json::object(), {{"Content-Encoding", "gzip"}}).status,
-            kLengthRequired);
-}
-
-TEST_F(ConsoleApiTest, StreamsHaveALimitAndHealthIsToldAllTheSame) {
-  constexpr int kStreamsMax = 8;
-  std::atomic<bool> done{false};
-  std::atomic<int> streaming{0};
-  std::vector<std::thread> viewers;
-  for (int i = 0; i < kStreamsMax; ++i) {
-    viewers.emplace_back([&] {
-      bool first = true;
-      httplib::Client client("127.0.0.1", port_);
-      client.Get("/api/live", [&](const char*, std::size_t) {
-        if (std::exchange(first, false)) ++streaming;
-        return !done.load();
-      });
-    });
-  }
-  EXPECT_TRUE(Eventually(kPatience, [&] { return streaming == kStreamsMax; })) << streaming;
-  EXPECT_EQ(Get("/api/live").status, kUnavailable);
-  EXPECT_EQ(Get("/livez").status, kOk);
-  EXPECT_EQ(Get("/api/audit").status, kOk);
-  done = true;
-  for (std::thread& viewer : viewers) viewer.join();
-}
-
-TEST_F(ConsoleApiTest, ADeepBodyIsRefusedAndCostsNobodyAnything) {
-  constexpr std::size_t kLevels = 60'000;
-  const std::string deep = std::string(kLevels, '[') + std::string(kLevels, ']');
-  EXPECT_EQ(PostText("/api/dead/drop", R"({"all":true,"dryRun":true,"x":)" + deep + '}').status,
-            kWrong);
-  EXPECT_EQ(Get("/api/audit").status, kOk);
-}
 
 TEST_F(ConsoleApiTest, AFilterThatIsMisspeltChoosesNothing) {
   Bury(NewId());
@@ -293,59 +55,6 @@ TEST_F(ConsoleApiTest, ToStopAnActIsAnAct) {
   EXPECT_EQ(Post(path, json::object()).status, kUnknownVisitor);
   EXPECT_EQ(Post(path, json::object(), By(kWriteToken)).status, kOk);
   EXPECT_THAT(Acts(), testing::Contains(TestStore::Row{"tester", "stop", "", "done", ""}));
-}
-
-TEST_F(ConsoleApiTest, ASessionTellsStrangersNothing) {
-  const json nothing{{"may", "none"}, {"hasTokens", true}};
-  EXPECT_EQ(Get("/api/session", {{"Host", "evil.example"}}).Json(), nothing);
-  const json here = Get("/api/session").Json();
-  EXPECT_EQ(here.at("may"), "read");
-  EXPECT_TRUE(here.at("name").is_null());
-  EXPECT_EQ(here.at("deadLetterQueue"), "billing.dead");
-  EXPECT_EQ(here.at("showBodies"), true);
-  const json writer = Get("/api/session", By(kWriteToken)).Json();
-  EXPECT_EQ(writer.at("may"), "write");
-  EXPECT_EQ(writer.at("name"), "tester");
-  EXPECT_EQ(Get("/api/session", By(kReadToken)).Json().at("may"), "read");
-  EXPECT_EQ(Get("/api/session", By("a guess")).status, kUnknownVisitor);
-}
-
-TEST_F(ConsoleApiTest, ToActTakesATokenThatMayWrite) {
-  Bury("a letter");
-  const json body{{"all", true}, {"name", "a letter"}, {"body", Body("income", 1)}};
-  for (const char* path :
-       {"/api/seed", "/api/send", "/api/dead/edit", "/api/dead/retry", "/api/dead/drop"}) {
-    EXPECT_EQ(Post(path, body).status, kUnknownVisitor) << path;
-    EXPECT_EQ(Post(path, body, By("a guess")).status, kUnknownVisitor) << path;
-    const Answer reader = Post(path, body, By(kReadToken));
-    EXPECT_EQ(reader.status, kForbidden) << path;
-    EXPECT_THAT(reader.Error(), HasSubstr("\"reader\" may only read")) << path;
-  }
-  EXPECT_THAT(Acts(), IsEmpty());
-  ExpectDead(1);
-  EXPECT_EQ(iq_.Balance(1), 100'000);
-}
-
-TEST_F(ConsoleApiTest, RequestsThatAnotherPageCanMakeAreRefused) {
-  const json command{{"body", Body("income", 1)}};
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"Origin", "http://evil.example"},
-           {"Origin", fmt::format("http://127.0.0.1:{}.evil.example", port_)},
-           {"Origin", "null"},
-           {"Sec-Fetch-Site", "cross-site"},
-           {"Sec-Fetch-Site", "same-site"}}) {
-    for (const char* path : {"/api/send", "/api/seed", "/api/explain"}) {
-      const Fields fields = With(By(kWriteToken), name, value);
-      EXPECT_EQ(Post(path, command, fields).status, kForbidden) << path << ' ' << value;
-    }
-  }
-  for (const char* type : {"text/plain", "application/x-www-form-urlencoded"}) {
-    EXPECT_EQ(PostText("/api/send", command.dump(), By(kWriteToken), type).status, kForbidden);
-  }
-  EXPECT_THAT(Acts(), IsEmpty());
-  Fields own = With({}, "Origin", fmt::format("http://127.0.0.1:{}", port_));
-  own.emplace("Sec-Fetch-Site", "same-origin");
-  EXPECT_EQ(Post("/api/explain", command, own).status, kOk);
 }
 
 TEST_F(ConsoleApiTest, WhatCannotBeUnderstoodIsRefusedInWords) {
@@ -381,32 +90,6 @@ TEST_F(ConsoleApiTest, WhatIsNotThereIsNotFound) {
   EXPECT_EQ(Post("/api/jobs/0/stop", json::object(), By(kWriteToken)).status, kNothingThere);
   EXPECT_EQ(Get("/api/nothing").status, kNothingThere);
   EXPECT_EQ(Get("/page/..%2f..%2fetc%2fpasswd").status, kNothingThere);
-}
-
-TEST_F(ConsoleApiTest, AnswersTellTheBrowserToBeCareful) {
-  for (const char* path :
-       {"/", "/page/main.js", "/page/style.css", "/api/session", "/api/dead", "/api/jobs/0"}) {
-    const Answer answer = Get(path);
-    EXPECT_THAT(answer.Field("Content-Security-Policy"),
-                AllOf(HasSubstr("default-src 'none'"), HasSubstr("script-src 'self'"),
-                      HasSubstr("frame-ancestors 'none'"), Not(HasSubstr("unsafe"))))
-        << path;
-    EXPECT_EQ(answer.Field("X-Content-Type-Options"), "nosniff") << path;
-    EXPECT_EQ(answer.Field("Access-Control-Allow-Origin"), "") << path;
-    const bool of_api = std::string(path).starts_with("/api/");
-    EXPECT_EQ(answer.Field("Cache-Control"), of_api ? "no-store" : "no-cache") << path;
-  }
-  EXPECT_THAT(Get("/").Field("Content-Type"), HasSubstr("text/html"));
-  EXPECT_THAT(Get("/page/main.js").Field("Content-Type"), HasSubstr("javascript"));
-}
-
-TEST_F(ConsoleApiTest, TooManyRequestsAreRefusedForAWhile) {
-  EXPECT_TRUE(BecomesTooMany([&] { return Get("/api/jobs/0").status; }));
-  EXPECT_TRUE(Eventually(kPatience, [&] { return Get("/api/jobs/0").status == kNothingThere; }));
-  EXPECT_TRUE(BecomesTooMany([&] { return Post("/api/seed", json::object()).status; }));
-  EXPECT_TRUE(Eventually(
-      kPatience, [&] { return Post("/api/seed", json::object()).status == kUnknownVisitor; }));
-  EXPECT_EQ(Get("/livez").status, kOk);
 }
 
 TEST_F(ConsoleApiTest, TheStreamBeginsWithThePastAndBeatsEachSecond) {

@@ -100,7 +100,7 @@ TEST(Payload, WhatIsNoMoneyIsRefused) {
   EXPECT_EQ(out, 7);
 }
 
-TEST(Payload, AnIntegerBeyondSixtyFourBitsIsNoDecimal) {
+TEST(Payload, AnIntegerBeyondInt64IsNoDecimal) {
   const Payload payload = Payload::Parse(
       R"({"most":9223372036854775807,"least":-9223372036854775808,"more":18446744073709551615})");
   std::int64_t out = 0;
