@@ -23,8 +23,8 @@ constexpr std::size_t kPreparedMax = 1000;
 // are. Left to itself, the server plans for each single value anew, or keeps the scan that was best
 // while the table was small until it has analyzed the table again.
 constexpr std::string_view kPlanForKeys =
-    "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true), "
-    "pg_catalog.set_config('enable_seqscan', 'off', true)";
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "set_config('enable_seqscan', 'off', true)";
 constexpr const char* kClosed = "the server closed the connection";
 
 // ROLLBACK is also the tag of ROLLBACK TO SAVEPOINT.
@@ -129,7 +129,7 @@ void PostgresSession::Ask(std::string_view sql, std::span<const iq_value> args) 
 }
 
 Rows PostgresSession::Answer() {
-  assert(phase_ == Phase::kIdle && !steps_.empty() && steps_.back().kind == Step::Kind::kSync);
+  assert(phase_ == Phase::kIdle && !steps_.empty());
   return OnConnection([&] {
     Result answer = ReadResults();
     ThrowFailure();
@@ -297,7 +297,20 @@ void PostgresSession::SendStatement(std::string_view sql, std::span<const iq_val
       throw StoreError(StoreError::Kind::kStatement, "22021", "", "the statement has a NUL byte");
     }
     parameters_.Set(args);
-    Send(sql, Step::Kind::kStatement);
+    auto known = prepared_.find(sql);
+    if (known == prepared_.end() && prepared_.size() < kPreparedMax) {
+      const std::string name = fmt::format("iq_{}", ++prepared_count_);
+      connection_->SendPrepare(name, std::string(sql));
+      known = prepared_.emplace(std::string(sql), name).first;
+      steps_.push_back({Step::Kind::kPrepare, &known->first});
+    }
+    if (known == prepared_.end()) {
+      connection_->SendUnnamed(std::string(sql), parameters_);
+      steps_.push_back({Step::Kind::kStatement});
+    } else {
+      connection_->SendPrepared(known->second, parameters_);
+      steps_.push_back({Step::Kind::kStatement, &known->first});
+    }
   } catch (const StoreError& refused) {
     Fail(refused);
   }
@@ -305,31 +318,14 @@ void PostgresSession::SendStatement(std::string_view sql, std::span<const iq_val
   unread_bytes_ += parameters_.bytes();
 }
 
-void PostgresSession::SendControl(std::string_view sql, Step::Kind kind) {
+void PostgresSession::SendControl(const std::string& sql, Step::Kind kind) {
   parameters_.Set({});
   try {
-    Send(sql, kind);
+    connection_->SendUnnamed(sql, parameters_);
   } catch (const StoreError& refused) {
     throw ConnectionLost(refused.what());  // Nothing in the statement can be the cause.
   }
-}
-
-// With parameters_, and prepared at its first time.
-void PostgresSession::Send(std::string_view sql, Step::Kind kind) {
-  auto known = prepared_.find(sql);
-  if (known == prepared_.end() && prepared_.size() < kPreparedMax) {
-    const std::string name = fmt::format("iq_{}", ++prepared_count_);
-    connection_->SendPrepare(name, std::string(sql));
-    known = prepared_.emplace(std::string(sql), name).first;
-    steps_.push_back({Step::Kind::kPrepare, &known->first});
-  }
-  if (known == prepared_.end()) {
-    connection_->SendUnnamed(std::string(sql), parameters_);
-    steps_.push_back({kind});
-  } else {
-    connection_->SendPrepared(known->second, parameters_);
-    steps_.push_back({kind, &known->first});
-  }
+  steps_.push_back({kind});
 }
 
 void PostgresSession::Sync() {
@@ -358,7 +354,6 @@ Result PostgresSession::ReadResults() {
   }
   unread_statements_ = 0;
   unread_bytes_ = 0;
-  if (std::exchange(prepared_gone_, false)) prepared_.clear();
   return answer;
 }
 
@@ -391,10 +386,9 @@ void PostgresSession::NoteError(const Step& step, const Result& error) {
   if (BlameOf(code) == Blame::kServer || EndsSession(error)) {
     throw ConnectionLost(PrimaryMessage(error));
   }
-  // Prepared statements are gone, of which nobody says whether all are, or a table has changed
-  // under this one: to be prepared anew.
-  if (code == "26000") prepared_gone_ = true;
-  if (code == "0A000" && step.kind == Step::Kind::kStatement) Forget(step);
+  // The prepared statement is not there any more, or a table has changed under it: prepare it anew.
+  const bool stale = code == "26000" || code == "0A000";
+  if (stale && step.kind == Step::Kind::kStatement) Forget(step);
   if (!failure_) failure_ = ToStoreError(error);
 }
 
@@ -449,7 +443,6 @@ void PostgresSession::DropConnection() {
   connection_.reset();
   steps_.clear();
   prepared_.clear();
-  prepared_gone_ = false;
   unread_statements_ = 0;
   unread_bytes_ = 0;
 }

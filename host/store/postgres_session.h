@@ -36,8 +36,7 @@ class PostgresSession final : public Session {
   Rows Query(std::string_view sql, std::span<const iq_value> args) override;
   void Execute(std::string_view sql, std::span<const iq_value> args) override;
   // Outside a transaction: sends a statement that looks up rows by an indexed key, without waiting.
-  // It is planned once for all values, and never to read a whole table. Answer() returns its rows;
-  // whatever else is called next drops them.
+  // Answer() returns its rows; whatever else is called next drops them.
   void Ask(std::string_view sql, std::span<const iq_value> args);
   Rows Answer();
   void SetDeadline(std::chrono::steady_clock::time_point deadline) override;
@@ -76,8 +75,7 @@ class PostgresSession final : public Session {
   void RequireUsable();
   void RequireConnection();
   void SendStatement(std::string_view sql, std::span<const iq_value> args);
-  void SendControl(std::string_view sql, Step::Kind kind);
-  void Send(std::string_view sql, Step::Kind kind);
+  void SendControl(const std::string& sql, Step::Kind kind);
   void Sync();
   Result Drain();
   Result ReadResults();
@@ -116,7 +114,6 @@ class PostgresSession final : public Session {
   Parameters parameters_;
   Prepared prepared_;  // Statement text to its name at the server.
   std::uint64_t prepared_count_ = 0;
-  bool prepared_gone_ = false;  // The server does not know one of them any more.
 
   PostgresJournal journal_{*this};
   PostgresMigrations migrations_{*this};

@@ -202,33 +202,6 @@ TEST_F(Postgres, RollbackLeavesNothing) {
   EXPECT_EQ(Ask(*session, "SELECT count(*) FROM item").At(0, 0).u.i64, 0);
 }
 
-TEST_F(Postgres, StatementsThatTheServerHasForgottenCostOneTransaction) {
-  const auto session = Open();
-  const auto insert = [&](std::int64_t id) {
-    session->Begin();
-    Insert(*session, id);
-    Ask(*session, "SELECT 1");
-  };
-  insert(1);
-  session->Commit();
-  insert(2);
-  session->Rollback();
-
-  session->RunScript("DEALLOCATE ALL");
-  EXPECT_EQ(Thrown<StoreError>([&] { insert(3); }).code(), "26000");
-  session->Rollback();
-  insert(4);
-  session->Commit();
-
-  insert(5);
-  session->RunScript("DEALLOCATE ALL");  // Now COMMIT is what is not there.
-  EXPECT_EQ(Thrown<StoreError>([&] { session->Commit(); }).code(), "26000");
-  EXPECT_EQ(CountItems(), "2");
-  insert(6);
-  session->Commit();
-  EXPECT_EQ(CountItems(), "3");
-}
-
 TEST_F(Postgres, ADestroyedSessionLeavesNothing) {
   {
     const auto session = Open();
