@@ -23,8 +23,8 @@ constexpr std::size_t kPreparedMax = 1000;
 // are. Left to itself, the server plans for each single value anew, or keeps the scan that was best
 // while the table was small until it has analyzed the table again.
 constexpr std::string_view kPlanForKeys =
-    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
-    "set_config('enable_seqscan', 'off', true)";
+    "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "pg_catalog.set_config('enable_seqscan', 'off', true)";
 constexpr const char* kClosed = "the server closed the connection";
 
 // ROLLBACK is also the tag of ROLLBACK TO SAVEPOINT.
@@ -129,7 +129,7 @@ void PostgresSession::Ask(std::string_view sql, std::span<const iq_value> args) 
 }
 
 Rows PostgresSession::Answer() {
-  assert(phase_ == Phase::kIdle && !steps_.empty());
+  assert(phase_ == Phase::kIdle && !steps_.empty() && steps_.back().kind == Step::Kind::kSync);
   return OnConnection([&] {
     Result answer = ReadResults();
     ThrowFailure();

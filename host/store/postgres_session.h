@@ -36,7 +36,8 @@ class PostgresSession final : public Session {
   Rows Query(std::string_view sql, std::span<const iq_value> args) override;
   void Execute(std::string_view sql, std::span<const iq_value> args) override;
   // Outside a transaction: sends a statement that looks up rows by an indexed key, without waiting.
-  // Answer() returns its rows; whatever else is called next drops them.
+  // It is planned once for all values, and never to read a whole table. Answer() returns its rows;
+  // whatever else is called next drops them.
   void Ask(std::string_view sql, std::span<const iq_value> args);
   Rows Answer();
   void SetDeadline(std::chrono::steady_clock::time_point deadline) override;
