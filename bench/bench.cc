@@ -15,6 +15,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -84,21 +85,25 @@ struct Entry {
   }
 };
 
-// In turn, and all again from the next one on: none comes always after the one that leaves most to
-// be written to the disk.
+// In turn, and all again in another order, the same for everyone who asks: none always comes after
+// the one that leaves most to be written to the disk.
 void RunInTurn(std::vector<Entry>& entries, int runs) {
+  std::vector<Entry*> order;
+  order.reserve(entries.size());
+  for (Entry& entry : entries) order.push_back(&entry);
+  std::minstd_rand random;
   for (int run = 1; run <= runs; ++run) {
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      Entry& entry = entries[(static_cast<std::size_t>(run) - 1 + i) % entries.size()];
-      entry.runs.push_back(entry.run());
-      const Measured& last = entry.runs.back();
+    for (Entry* entry : order) {
+      entry->runs.push_back(entry->run());
+      const Measured& last = entry->runs.back();
       Say(fmt::format("run {} of {}: {:28} {:7.0f} commands/s, {:4.0f} us of CPU each", run, runs,
-                      entry.label, last.rate, last.cpu_us));
+                      entry->label, last.rate, last.cpu_us));
     }
+    std::shuffle(order.begin(), order.end(), random);
   }
 }
 
-// Pair by pair, of runs that were next to each other.
+// Pair by pair, of runs of one round.
 Series Ratio(const Entry& one, const Entry& other) {
   Series ratio{one.label + " / " + other.label};
   for (std::size_t i = 0; i < one.runs.size(); ++i) {

@@ -151,8 +151,9 @@ void Console::AddRoutes(httplib::Server& server) {
 
 void Console::AddPage(httplib::Server& server) {
   // Without Cross-Origin-Opener-Policy, for which Chromium would throw away the process that it has
-  // begun to show the page in: the first paint would come 130 ms later. What another site that
-  // opens the page can do without it is to lead its window elsewhere.
+  // begun to show the page in: the first paint would come 130 ms later. What it would keep from
+  // another site that has opened the page is the window's handle, with which that can be led
+  // elsewhere; nothing can be read through it.
   server.set_default_headers(
       {{"Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
