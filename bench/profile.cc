@@ -56,10 +56,11 @@ std::vector<CpuShare> SharesBy(const std::string& data, const std::string& field
 }  // namespace
 
 // In a session of its own: it writes the most when the contender has ended, and is none of its
-// processes.
+// processes. The contender waits for it: of threads that begin while it attaches, it may miss some.
 Contender Profiled(Contender contender, const std::string& data) {
   const std::string script = fmt::format(
       "setsid sh -c 'perf record -q -e cpu-clock -F {0} -o {1}.part -p '$$'; mv {1}.part {1}' & "
+      "for i in $(seq 100); do [ -e {1}.part ] && break; sleep 0.05; done; sleep 0.2; "
       "exec \"$0\" \"$@\"",
       kHertz, data);
   std::vector<std::string> argv = {"/bin/sh", "-c", script};
