@@ -13,9 +13,8 @@ log::About About(const Item& item);
 // says, and is in its dead letter.
 void LogOutcome(const Item& item);
 
-// In the process's metrics, the plugin's counts and its trial, which fails a generation that ends
-// too many commands badly. `lock_was_taken`: it waited for a lock to the last, which says nothing
-// of its plugin.
+// In the process's metrics, the plugin's counts and its trial (host/plugin_trial.h).
+// `lock_was_taken`: it waited for a lock to the last, which says nothing of its plugin.
 void CountOutcome(const Item& item, bool lock_was_taken);
 
 }  // namespace iq

@@ -10,8 +10,7 @@ bool IsPlain(unsigned char c) { return c >= ' ' && c <= '~' && c != '"' && c != 
 
 }  // namespace
 
-// Nearly every id and name is plain, and nlohmann's way takes ten times as long: it fills half a
-// kilobyte first.
+// Nearly every id and name is plain, and nlohmann's serializer fills half a kilobyte for each.
 std::string JsonString(std::string_view text) {
   if (!std::all_of(text.begin(), text.end(), IsPlain)) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

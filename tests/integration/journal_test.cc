@@ -179,6 +179,27 @@ TEST(PostgresJournalRows, AreLookedUpByTheirKeyThoughTheTableWasEmptyBefore) {
   EXPECT_EQ(ask(), scans);
 }
 
+TEST(PostgresJournalRows, HowTheyAreLookedUpIsNoMatterOfWhatFollows) {
+  StoreUnderTest database(StoreKind::kPostgres);
+  const auto session = database.Open();
+  Apply(*session, std::filesystem::path(IQ_SOURCE_DIR) / "sql", database.store().dialect(),
+        [](const Migration&) {});
+  const std::vector<std::string> asked{Uuid(1)};
+  const auto settings = [&] {
+    const Rows rows = session->Query(
+        "SELECT current_setting('plan_cache_mode') || ' ' || current_setting('enable_seqscan')",
+        {});
+    return std::string(rows.At(0, 0).u.s.ptr, rows.At(0, 0).u.s.len);
+  };
+  session->journal().Ask(asked);
+  session->journal().Answer();
+  EXPECT_EQ(settings(), "auto on");
+  session->journal().Ask(asked);  // Nobody comes for the answer.
+  session->Begin();
+  EXPECT_EQ(settings(), "auto on");
+  session->Rollback();
+}
+
 TEST_P(JournalRows, TheirNumberAndAgeAreMeasured) {
   EXPECT_EQ(journal().Measure().oldest, std::chrono::milliseconds(0));
   Insert({Row(1), Row(2)});
