@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "host/base/json_string.h"
+#include "host/base/json_text.h"
 #include "host/base/log.h"
 #include "host/base/utf8.h"
 #include "host/base/uuid.h"
@@ -111,10 +111,6 @@ class SessionDeadline {
   Session& session_;
 };
 
-std::string Dump(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 // `data` is the text of a JSON object. The members are in the order in which nlohmann writes them:
 // an event that is read back from the journal must be the same to the byte.
 Event FinishEvent(const Command& command, std::string id, const std::string& name,
@@ -154,7 +150,8 @@ Event MakeEvent(const Command& command, std::size_t index, const std::string& na
 Event MakeRejectedEvent(const Command& command, const Verdict& verdict) {
   return FinishEvent(
       command, EventIdOf(command, 0), "command.rejected",
-      Dump({{"type", command.type}, {"code", verdict.code}, {"reason", verdict.reason}}),
+      JsonText(nlohmann::json{
+          {"type", command.type}, {"code", verdict.code}, {"reason", verdict.reason}}),
       Rfc3339Now());
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/base/json_text.h"
 #include "host/config.h"
 #include "host/config_text.h"
 #include "host/config_visitor.h"
@@ -167,7 +168,7 @@ std::string ConfigAsYaml(const Config& config) {
 }
 
 std::string ConfigAsJson(const Config& config) {
-  return TreeOf(config).dump(2, ' ', false, Json::error_handler_t::replace);
+  return JsonText(TreeOf(config), 2);
 }
 
 std::string MaskPassword(const std::string& url) {

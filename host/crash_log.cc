@@ -6,6 +6,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "host/base/json_text.h"
 #include "host/base/rfc3339.h"
 
 namespace iq {
@@ -35,7 +36,7 @@ std::string LineOf(const Crash& crash) {
                   {"at", crash.at},
                   {"pid", crash.pid},
                   {"calls", CallsJson(crash)}};
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return JsonText(line);
 }
 
 Crash ReadCrash(const Json& line) {

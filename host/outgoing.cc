@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_text.h"
 #include "host/base/utf8.h"
 #include "host/base/uuid.h"
 #include "host/services.h"
@@ -27,10 +28,6 @@ constexpr std::array kEpitaphHeaders = {"x-iq-code", "x-iq-reason", "x-iq-outcom
                                         "x-iq-type", "x-iq-plugin", "x-iq-at",      "x-iq-queue"};
 
 HeaderValue Text(std::string_view text) { return {ValidUtf8(text.substr(0, kReasonBytesMax))}; }
-
-std::string Dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 std::size_t EncodedBytes(const Headers& headers);
 
@@ -112,12 +109,12 @@ Event UnrecordedEndEvent(const Command& command, const Verdict& verdict) {
               name,
               Rfc3339Now(),
               {}};
-  event.body = Dump(
-      {{"event", name},
-       {"id", event.id},
-       {"commandId", ValidUtf8(command.id)},
-       {"occurredAt", event.occurred_at},
-       {"data", {{"type", command.type}, {"code", verdict.code}, {"reason", verdict.reason}}}});
+  event.body = JsonText(
+      json{{"event", name},
+           {"id", event.id},
+           {"commandId", ValidUtf8(command.id)},
+           {"occurredAt", event.occurred_at},
+           {"data", {{"type", command.type}, {"code", verdict.code}, {"reason", verdict.reason}}}});
   return event;
 }
 
@@ -130,7 +127,7 @@ Outgoing Reply(const Delivery& delivery, const std::string& id, const std::strin
   for (const Event& event : verdict.events) body["events"].push_back(json::parse(event.body));
   Outgoing out;
   out.address = {"", delivery.message.reply_to};
-  out.message.body = Dump(body);
+  out.message.body = JsonText(body);
   out.message.correlation_id = delivery.message.correlation_id.empty()
                                    ? delivery.message.message_id
                                    : delivery.message.correlation_id;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/base/error.h"
+#include "host/base/json_text.h"
 #include "host/base/log.h"
 #include "host/metrics.h"
 #include "host/plugin_probe.h"
@@ -86,9 +87,7 @@ PluginStage OpenStage(const PluginsConfig& config, PluginDirectory::Use use) {
 }
 
 std::string CircumstancesOf(const PluginsConfig& config) {
-  return fmt::format("{} {}", kVersion,
-                     nlohmann::json(config.settings)
-                         .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return fmt::format("{} {}", kVersion, JsonText(nlohmann::json(config.settings)));
 }
 
 }  // namespace

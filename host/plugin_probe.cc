@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "host/base/json_text.h"
+
 namespace iq {
 namespace {
 
@@ -49,7 +51,7 @@ PluginChild StartPluginProbe(const std::string& program, const std::string& path
                              const std::map<std::string, Plugin::Settings>& settings) {
   return PluginChild({.program = program,
                       .arguments = {kPluginProbeVerb, path},
-                      .input = json(settings).dump(-1, ' ', false, json::error_handler_t::replace),
+                      .input = JsonText(json(settings)),
                       .patience = kPatience});
 }
 

@@ -13,6 +13,7 @@
 #include <tuple>
 #include <utility>
 
+#include "host/base/json_text.h"
 #include "host/base/lock_file.h"
 #include "host/base/log.h"
 
@@ -97,7 +98,7 @@ std::string ReportText(const PluginDirectory& directory, const std::string& admi
   json plugins = json::array();
   for (const ReportedPlugin& plugin : DescribePlugins(directory)) plugins.push_back(ToJson(plugin));
   const json report{{"pid", getpid()}, {"admin", admin}, {"plugins", std::move(plugins)}};
-  return report.dump(-1, ' ', false, json::error_handler_t::replace);
+  return JsonText(report);
 }
 
 // Empty when it is gone, or no report as this version writes it.

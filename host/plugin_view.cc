@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "host/base/json_text.h"
 #include "host/base/uuid.h"
 #include "host/explain.h"
 #include "host/plugin_child.h"
@@ -23,14 +24,10 @@ constexpr const char* kServed = "served";
 constexpr const char* kExamples = "examples";
 constexpr const char* kExplanation = "explanation";
 
-std::string Dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Json Ask(const Config& config, const Json& question) {
   PluginChild child({.program = config.plugins.prober,
                      .arguments = {kPluginViewVerb, config.file},
-                     .input = Dump(question),
+                     .input = JsonText(question),
                      .patience = kPatience,
                      .result_bytes_max = kResultBytesMax});
   const PluginChild::End end = child.Wait();
@@ -133,7 +130,7 @@ Json ViewExplanation(const Config& config, const std::string& body, const std::s
 
 void RunPluginView(const Config& config) {
   plugin_child::Run(kPatience, [&config](const std::string& input) {
-    plugin_child::Result(Dump(Answer(config, Json::parse(input))));
+    plugin_child::Result(JsonText(Answer(config, Json::parse(input))));
   });
 }
 

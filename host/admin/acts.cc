@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "host/base/json_text.h"
 #include "host/base/log.h"
 #include "host/base/utf8.h"
 #include "host/store/audit_table.h"
@@ -68,7 +69,7 @@ std::int64_t Acts::Begin(const Act& act) const {
       .Begin({.who = act.who,
               .action = act.action,
               .about = ValidUtf8(act.about),
-              .detail = DumpJson(Storable(act.detail))});
+              .detail = JsonText(Storable(act.detail))});
 }
 
 void Acts::End(std::int64_t id, const std::string& state, const std::string& result) const {

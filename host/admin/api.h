@@ -65,7 +65,4 @@ std::optional<ApiRequest::Time> ParseMoment(const std::string& name, const std::
 // Null where it is empty.
 nlohmann::ordered_json TextOrNull(const std::string& text);
 
-// What is sent: bytes that are no UTF-8 become U+FFFD.
-std::string DumpJson(const nlohmann::ordered_json& value);
-
 }  // namespace iq

@@ -14,6 +14,7 @@
 #include "host/admin/page_files.h"
 #include "host/admin/plugins_api.h"
 #include "host/base/error.h"
+#include "host/base/json_text.h"
 #include "host/base/log.h"
 #include "host/base/utf8.h"
 #include "host/locks/locks.h"
@@ -55,7 +56,7 @@ std::string HostName() {
 
 // Not set_content(), which compresses: that takes longer than to send all of it.
 void AnswerJson(const Json& value, httplib::Response& response) {
-  const auto text = std::make_shared<const std::string>(DumpJson(value));
+  const auto text = std::make_shared<const std::string>(JsonText(value));
   response.set_content_provider(
       text->size(), kJson, [text](std::size_t offset, std::size_t size, httplib::DataSink& sink) {
         return sink.write(text->data() + offset, size);
@@ -325,7 +326,7 @@ void Console::Send(const ApiRequest& request, httplib::Response& response) {
           sink.done();
           return true;
         }
-        const std::string text = DumpJson(*line) + '\n';
+        const std::string text = JsonText(*line) + '\n';
         return sink.write(text.data(), text.size());
       });
 }

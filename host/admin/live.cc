@@ -7,6 +7,7 @@
 
 #include "host/admin/api.h"
 #include "host/admin/gather.h"
+#include "host/base/json_text.h"
 #include "host/base/log.h"
 #include "host/store/journal_table.h"
 #include "host/topology.h"
@@ -149,7 +150,7 @@ std::string Live::Look() {
   LookAtQueues(pulse);
   LookAtJournal(pulse);
   pulse["jobs"] = jobs_();
-  return DumpJson(pulse);
+  return JsonText(pulse);
 }
 
 void Live::LookAtQueues(Json& pulse) {

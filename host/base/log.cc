@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-#include "host/base/json_string.h"
+#include "host/base/json_text.h"
 
 namespace iq::log {
 namespace {

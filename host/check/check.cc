@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_text.h"
 #include "host/check/cases.h"
 
 namespace iq::check {
@@ -29,8 +30,8 @@ constexpr std::array kCases = {
 std::span<const Case> Cases() { return kCases; }
 
 std::string Subject::ToJson() const {
-  return json{{"file", file}, {"settings", settings}, {"tables", tables}, {"folder", folder}}.dump(
-      -1, ' ', false, json::error_handler_t::replace);
+  return JsonText(
+      json{{"file", file}, {"settings", settings}, {"tables", tables}, {"folder", folder}});
 }
 
 Subject Subject::FromJson(const std::string& text) {

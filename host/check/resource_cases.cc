@@ -2,14 +2,16 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "host/check/bodies.h"
 #include "host/check/cases.h"
@@ -21,12 +23,17 @@ namespace {
 
 constexpr int kThreads = 4;
 constexpr int kRunsOnEachThread = 200;
+// At least: long enough for the scheduler to stop many a thread in the middle of a handler.
+constexpr std::chrono::milliseconds kTogether{300};
 // What SQLite and the C++ library keep for later has come together by then.
 constexpr int kWarmUpRounds = 200;
 constexpr int kRounds = 1000;
 constexpr int kRoundsToARestart = 20;
 // A leak loses something in each round; less than this on average is noise.
 constexpr std::int64_t kBytesARoundMax = 8;
+// A leak goes on and on; what malloc keeps at hand for a thread, which counts as in use, grows ever
+// more slowly.
+constexpr int kTriesMax = 5;
 
 std::string_view View(iq_str text) { return {text.ptr, text.len}; }
 
@@ -38,7 +45,6 @@ std::size_t EntriesIn(const char* directory) {
 std::size_t ThreadCount() { return EntriesIn("/proc/self/task"); }
 std::size_t OpenFileCount() { return EntriesIn("/proc/self/fd"); }
 
-// Of this thread's heap, and of what is too large for it.
 std::int64_t BytesInUse() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
@@ -65,15 +71,23 @@ void RunRound(StandInHost& host, const Plugin& plugin, const std::vector<std::st
 
 void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
   const std::vector<std::string> bodies = SomeBodies(loaded.plugin());
+  // All before the first thread, which would else be done before the last one has begun.
+  std::vector<std::unique_ptr<StandInHost>> hosts;
+  for (int i = 0; i < kThreads; ++i) {
+    hosts.push_back(std::make_unique<StandInHost>(loaded, subject, fmt::format("thread-{}", i)));
+  }
   std::mutex mutex;
   std::exception_ptr failure;
+  const auto end = std::chrono::steady_clock::now() + kTogether;
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&, i] {
+  for (const auto& host : hosts) {
+    threads.emplace_back([&] {
       try {
-        StandInHost host(loaded, subject, fmt::format("thread-{}", i));
-        for (int run = 0; run < kRunsOnEachThread; ++run) RunRound(host, loaded.plugin(), bodies);
+        for (int run = 0; run < kRunsOnEachThread || std::chrono::steady_clock::now() < end;
+             ++run) {
+          RunRound(*host, loaded.plugin(), bodies);
+        }
       } catch (...) {
         const std::lock_guard lock(mutex);
         failure = std::current_exception();
@@ -84,12 +98,7 @@ void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
   if (failure != nullptr) std::rethrow_exception(failure);
 }
 
-void RequireNoGrowth(std::int64_t bytes) {
-  if (bytes <= kBytesARoundMax * kRounds) return;
-  throw std::runtime_error(
-      fmt::format("it leaks: {} bytes more are in use after {} rounds of its examples, {} a round",
-                  bytes, kRounds, bytes / kRounds));
-}
+bool Leaks(std::int64_t growth) { return growth > kBytesARoundMax * kRounds; }
 
 }  // namespace
 
@@ -122,17 +131,26 @@ Finding CheckLeaks(const Subject& subject) {
     }
   };
   run(kWarmUpRounds);
-  const std::int64_t bytes_before = BytesInUse();
   const std::size_t files_before = OpenFileCount();
-  run(kRounds);
-  RequireNoGrowth(BytesInUse() - bytes_before);
+  std::int64_t growth = 0;
+  int tries = 0;
+  do {
+    const std::int64_t bytes_before = BytesInUse();
+    run(kRounds);
+    growth = BytesInUse() - bytes_before;
+  } while (Leaks(growth) && ++tries < kTriesMax);
+  if (Leaks(growth)) {
+    throw std::runtime_error(fmt::format(
+        "it leaks: {} bytes more are in use after {} rounds of its examples, {} a round", growth,
+        kRounds, growth / kRounds));
+  }
   const std::size_t files_after = OpenFileCount();
   if (files_after > files_before) {
     throw std::runtime_error(fmt::format("{} more files are open after {} rounds of its examples",
                                          files_after - files_before, kRounds));
   }
   return {.detail = fmt::format("{} rounds, {} bytes more in use", kRounds,
-                                std::max<std::int64_t>(BytesInUse() - bytes_before, 0))};
+                                std::max<std::int64_t>(growth, 0))};
 }
 
 }  // namespace iq::check

@@ -31,7 +31,7 @@ class LoadedPlugin {
   std::shared_ptr<const Plugin> plugin_;
 };
 
-// Belongs to one thread, and has a database of its own.
+// Used by one thread at a time; has a database of its own.
 class StandInHost {
  public:
   struct Ended {

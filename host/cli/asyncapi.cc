@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_text.h"
 #include "host/base/terminal_text.h"
 #include "host/cli/asyncapi_document.h"
 #include "host/cli/table.h"
@@ -38,7 +39,7 @@ int PrintAsyncApi(const Config& config) {
   const Served served = WhatServes(directory);
   if (!IsWhole(served, config.plugins)) return kFailed;
   const Json document = AsyncApiDocument(config, served);
-  Print(document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
+  Print(JsonText(document, 2) + '\n');
   return kDone;
 }
 

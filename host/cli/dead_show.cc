@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_text.h"
 #include "host/base/terminal_text.h"
 #include "host/cli/dead.h"
 #include "host/cli/dead_report.h"
@@ -16,16 +17,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string LetterJson(const DeadLetter& letter) {
   const Message& message = letter.delivery.message;
-  return Dump({{"id", letter.name},
-               {"properties", PropertiesJson(message)},
-               {"headers", HeaderJson({message.headers})},
-               {"body", message.body}}) +
+  return JsonText(Json{{"id", letter.name},
+                       {"properties", PropertiesJson(message)},
+                       {"headers", HeaderJson({message.headers})},
+                       {"body", message.body}}) +
          '\n';
 }
 
@@ -33,7 +30,8 @@ std::string LetterText(const DeadLetter& letter) {
   const Message& message = letter.delivery.message;
   Record record{{"id", letter.name}};
   const auto put = [&record](const auto& name, const Json& value) {
-    record.emplace_back(OneLine(name), value.is_string() ? value.get<std::string>() : Dump(value));
+    record.emplace_back(OneLine(name),
+                        value.is_string() ? value.get<std::string>() : JsonText(value));
   };
   const Json properties = PropertiesJson(message);
   for (const auto& [name, value] : properties.items()) put(name, value);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_text.h"
 #include "host/base/terminal_text.h"
 #include "host/cli/stop_request.h"
 #include "host/cli/subscription.h"
@@ -31,26 +32,23 @@ std::string TextAt(const Json& event, const char* name) {
   return member != event.end() && member->is_string() ? member->get<std::string>() : "-";
 }
 
-std::string Dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 // Anybody may publish to the exchange: what is no event of ours is shown as it came.
 std::string EventLine(const Delivery& delivery, bool json) {
   const Json event = Json::parse(delivery.message.body, nullptr, /*allow_exceptions=*/false);
   if (!event.is_object()) {
     if (json) {
-      return Dump({{"event", delivery.address.routing_key}, {"body", delivery.message.body}}) +
+      return JsonText(
+                 Json{{"event", delivery.address.routing_key}, {"body", delivery.message.body}}) +
              '\n';
     }
     return fmt::format("- {} - {}\n", OneLine(delivery.address.routing_key),
                        OneLine(delivery.message.body));
   }
-  if (json) return Dump(event) + '\n';
+  if (json) return JsonText(event) + '\n';
   const auto data = event.find("data");
   return OneLine(fmt::format("{} {} {} {}", TextAt(event, "occurredAt"),
                              delivery.address.routing_key, TextAt(event, "commandId"),
-                             data == event.end() ? Dump(event) : Dump(*data))) +
+                             data == event.end() ? JsonText(event) : JsonText(*data))) +
          '\n';
 }
 

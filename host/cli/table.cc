@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "host/base/json_text.h"
 #include "host/base/terminal_text.h"
 
 namespace iq::cli {
@@ -44,7 +45,7 @@ Json CellJson(const Cell& cell) {
 }
 
 std::string Line(const Json& object) {
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return JsonText(object) + '\n';
 }
 
 // "journalRow" becomes "JOURNAL ROW".

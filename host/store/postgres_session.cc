@@ -380,9 +380,9 @@ void PostgresSession::Note(const Step& step, Result result, Result& answer) {
 
 void PostgresSession::NoteError(const Step& step, const Result& error) {
   const std::string_view code = SqlState(error);
-  // An error of an earlier statement, or one that COMMIT itself survived, rules out that the
-  // transaction was committed; a session that was ended in mid-COMMIT does not.
-  if (step.kind != Step::Kind::kCommit || !EndsSession(error)) commit_unknown_ = false;
+  // An error rules out that the transaction was committed. The end of the session does not, not even
+  // as the answer to an earlier statement: a pooler gives it to the first that still waits for one.
+  if (!EndsSession(error)) commit_unknown_ = false;
   if (BlameOf(code) == Blame::kServer || EndsSession(error)) {
     throw ConnectionLost(PrimaryMessage(error));
   }

@@ -2,6 +2,7 @@
 // integers are decimal strings, enumerations are numbers.
 #include <nlohmann/json.hpp>
 
+#include "host/base/json_text.h"
 #include "host/trace/span.h"
 #include "host/version.h"
 
@@ -54,7 +55,7 @@ std::string OtlpJson(std::span<const Span> spans, std::span<const Attribute> res
   const json of_resource = {{"resource", {{"attributes", ToJson(resource)}}},
                             {"scopeSpans", json::array({scope})}};
   const json request = {{"resourceSpans", json::array({of_resource})}};
-  return request.dump(-1, ' ', false, json::error_handler_t::replace);
+  return JsonText(request);
 }
 
 }  // namespace iq

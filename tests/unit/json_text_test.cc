@@ -1,4 +1,4 @@
-#include "host/base/json_string.h"
+#include "host/base/json_text.h"
 
 #include <gtest/gtest.h>
 
