@@ -310,8 +310,8 @@ std::vector<double> Arena::MeasureLatencies(const Contender& contender, const Lo
   std::map<std::string, Clock::time_point> sent_at;
   std::vector<double> latencies;
   const auto period = std::chrono::duration_cast<Clock::duration>(1s) / rate;
-  // Whoever needs a warm-up gets it.
-  const std::int64_t warm_up = rate;
+  // Ten processes need some seconds until each has begun and had commands of each type.
+  const std::int64_t warm_up = 3 * rate;
   std::map<std::string, Clock::time_point> received_at;
   std::thread receiver([&] {
     constexpr std::size_t kAtATime = 100;

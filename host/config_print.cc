@@ -167,9 +167,7 @@ std::string ConfigAsYaml(const Config& config) {
   return fmt::format("{}\n", out.c_str());
 }
 
-std::string ConfigAsJson(const Config& config) {
-  return JsonText(TreeOf(config), 2);
-}
+std::string ConfigAsJson(const Config& config) { return JsonText(TreeOf(config), 2); }
 
 std::string MaskPassword(const std::string& url) {
   std::string masked = url;

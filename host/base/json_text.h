@@ -10,10 +10,8 @@ namespace iq {
 // `text` as a JSON string, with its quotes.
 std::string JsonString(std::string_view text);
 
-constexpr int kOneLine = -1;
-
-// On one line, or with each level indented by `indent` spaces.
-std::string JsonText(const nlohmann::json& value, int indent = kOneLine);
-std::string JsonText(const nlohmann::ordered_json& value, int indent = kOneLine);
+// With each level indented by `indent` spaces, or on one line where it is negative.
+std::string JsonText(const nlohmann::json& value, int indent = -1);
+std::string JsonText(const nlohmann::ordered_json& value, int indent = -1);
 
 }  // namespace iq

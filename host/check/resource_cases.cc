@@ -22,18 +22,20 @@ namespace iq::check {
 namespace {
 
 constexpr int kThreads = 4;
-constexpr int kRunsOnEachThread = 200;
-// At least: long enough for the scheduler to stop many a thread in the middle of a handler.
-constexpr std::chrono::milliseconds kTogether{300};
+// A thread goes on until both are reached: then the scheduler has stopped many a one in the middle
+// of a handler.
+constexpr int kRunsOnEachThreadMin = 200;
+constexpr std::chrono::milliseconds kTogetherMin{300};
 // What SQLite and the C++ library keep for later has come together by then.
 constexpr int kWarmUpRounds = 200;
 constexpr int kRounds = 1000;
 constexpr int kRoundsToARestart = 20;
 // A leak loses something in each round; less than this on average is noise.
 constexpr std::int64_t kBytesARoundMax = 8;
-// A leak goes on and on; what malloc keeps at hand for a thread, which counts as in use, grows ever
-// more slowly.
-constexpr int kTriesMax = 5;
+// What malloc keeps at hand for a thread counts as in use. It grows ever more slowly, so that more
+// rounds tell it from a leak, and not beyond this.
+constexpr int kRoundsMax = 5 * kRounds;
+constexpr std::int64_t kKeptAtHandMax = std::int64_t{1024} * 1024;
 
 std::string_view View(iq_str text) { return {text.ptr, text.len}; }
 
@@ -78,13 +80,13 @@ void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
   }
   std::mutex mutex;
   std::exception_ptr failure;
-  const auto end = std::chrono::steady_clock::now() + kTogether;
+  const auto end = std::chrono::steady_clock::now() + kTogetherMin;
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
   for (const auto& host : hosts) {
     threads.emplace_back([&] {
       try {
-        for (int run = 0; run < kRunsOnEachThread || std::chrono::steady_clock::now() < end;
+        for (int run = 0; run < kRunsOnEachThreadMin || std::chrono::steady_clock::now() < end;
              ++run) {
           RunRound(*host, loaded.plugin(), bodies);
         }
@@ -92,13 +94,14 @@ void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
         const std::lock_guard lock(mutex);
         failure = std::current_exception();
       }
+      host->Restart();  // Handlers end on the thread that made them.
     });
   }
   for (std::thread& thread : threads) thread.join();
   if (failure != nullptr) std::rethrow_exception(failure);
 }
 
-bool Leaks(std::int64_t growth) { return growth > kBytesARoundMax * kRounds; }
+bool IsLeak(std::int64_t growth, int rounds) { return growth > kBytesARoundMax * rounds; }
 
 }  // namespace
 
@@ -131,25 +134,26 @@ Finding CheckLeaks(const Subject& subject) {
     }
   };
   run(kWarmUpRounds);
+  const std::int64_t bytes_before = BytesInUse();
   const std::size_t files_before = OpenFileCount();
+  int rounds = 0;
   std::int64_t growth = 0;
-  int tries = 0;
   do {
-    const std::int64_t bytes_before = BytesInUse();
     run(kRounds);
+    rounds += kRounds;
     growth = BytesInUse() - bytes_before;
-  } while (Leaks(growth) && ++tries < kTriesMax);
-  if (Leaks(growth)) {
+  } while (IsLeak(growth, rounds) && growth < kKeptAtHandMax && rounds < kRoundsMax);
+  if (IsLeak(growth, rounds)) {
     throw std::runtime_error(fmt::format(
         "it leaks: {} bytes more are in use after {} rounds of its examples, {} a round", growth,
-        kRounds, growth / kRounds));
+        rounds, growth / rounds));
   }
   const std::size_t files_after = OpenFileCount();
   if (files_after > files_before) {
     throw std::runtime_error(fmt::format("{} more files are open after {} rounds of its examples",
-                                         files_after - files_before, kRounds));
+                                         files_after - files_before, rounds));
   }
-  return {.detail = fmt::format("{} rounds, {} bytes more in use", kRounds,
+  return {.detail = fmt::format("{} rounds, {} bytes more in use", rounds,
                                 std::max<std::int64_t>(growth, 0))};
 }
 

@@ -31,7 +31,8 @@ class LoadedPlugin {
   std::shared_ptr<const Plugin> plugin_;
 };
 
-// Used by one thread at a time; has a database of its own.
+// Used by one thread at a time, and has a database of its own. Handlers are made by the thread that
+// calls, and must end there: Restart() before another thread comes, or the end, does that.
 class StandInHost {
  public:
   struct Ended {

@@ -44,9 +44,7 @@ Json CellJson(const Cell& cell) {
   return std::visit(Writer{}, cell);
 }
 
-std::string Line(const Json& object) {
-  return JsonText(object) + '\n';
-}
+std::string Line(const Json& object) { return JsonText(object) + '\n'; }
 
 // "journalRow" becomes "JOURNAL ROW".
 std::string Title(std::string_view name) {

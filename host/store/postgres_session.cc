@@ -380,8 +380,9 @@ void PostgresSession::Note(const Step& step, Result result, Result& answer) {
 
 void PostgresSession::NoteError(const Step& step, const Result& error) {
   const std::string_view code = SqlState(error);
-  // An error rules out that the transaction was committed. The end of the session does not, not even
-  // as the answer to an earlier statement: a pooler gives it to the first that still waits for one.
+  // An error rules out that the transaction was committed. The end of the session does not, not
+  // even before COMMIT's own answer: a pooler whose server is gone answers so to whatever it has
+  // not passed on an answer to.
   if (!EndsSession(error)) commit_unknown_ = false;
   if (BlameOf(code) == Blame::kServer || EndsSession(error)) {
     throw ConnectionLost(PrimaryMessage(error));

@@ -21,7 +21,7 @@ std::string Ago(std::chrono::milliseconds age) {
 }
 
 // Always in the same form, so that an element can be searched for as a text within the array.
-std::string JsonText(std::string_view text) {
+std::string ElementJson(std::string_view text) {
   std::string json = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -39,13 +39,13 @@ std::string JsonArray(std::span<const std::string> texts) {
   std::string array = "[";
   for (const std::string& text : texts) {
     if (array.size() > 1) array += ',';
-    array += JsonText(text);
+    array += ElementJson(text);
   }
   return array + ']';
 }
 
 // What a search looks at and for. $1 to $3 are the window, $4 is the limit; the filter's parameters
-// are appended to `args`. `key` is the filter's as JsonText. What that is found in is mostly right,
+// are appended to `args`. `key` is the filter's as ElementJson. What that is found in is mostly right,
 // and json_each makes sure.
 std::string Conditions(const JournalFilter& filter, const std::string& key,
                        std::vector<iq_value>& args) {
@@ -202,7 +202,7 @@ std::vector<JournalRecord> SqliteJournal::Search(const JournalFilter& filter,
                                                  const JournalWindow& window, std::int64_t limit) {
   const std::string from = Rfc3339(window.from);
   const std::string before = Rfc3339(window.before.at);
-  const std::string key = JsonText(filter.key);
+  const std::string key = ElementJson(filter.key);
   std::vector<iq_value> args{TextValue(from), TextValue(before), TextValue(window.before.uuid),
                              Int64Value(limit)};
   const std::string sql = fmt::format(

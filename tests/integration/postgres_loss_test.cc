@@ -127,6 +127,14 @@ TEST_F(PostgresLoss, AServerErrorBeforeCommitRulesTheCommitOut) {
   }
 }
 
+// From a pooler that has lost its server it may come after the commit has taken effect.
+TEST_F(PostgresLoss, TheSessionsEndDoesNotRuleTheCommitOut) {
+  const auto session = Open();
+  session->Begin();
+  session->Execute("SELECT pg_terminate_backend(pg_backend_pid())", {});
+  EXPECT_THROW(session->Commit(), CommitUnknown);
+}
+
 TEST_F(PostgresLoss, ACommitThatNeverArrivedIsUnknownAndHadNoEffect) {
   const auto session = OpenThroughProxy();
   BeginWithInsert(*session);

@@ -25,5 +25,11 @@ TEST(JsonString, IsWhatNlohmannWritesForEveryByte) {
   }
 }
 
+TEST(JsonText, KeepsTheOrderAndReplacesWhatIsNoUtf8) {
+  const nlohmann::ordered_json value{{"b", "\xFF"}, {"a", 1}};
+  EXPECT_EQ(JsonText(value), "{\"b\":\"\xEF\xBF\xBD\",\"a\":1}");
+  EXPECT_EQ(JsonText(nlohmann::json(value), 2), "{\n  \"a\": 1,\n  \"b\": \"\xEF\xBF\xBD\"\n}");
+}
+
 }  // namespace
 }  // namespace iq
