@@ -54,19 +54,15 @@ TEST_F(ConsoleApiTest, AnotherSiteCannotEvenAsk) {
 }
 
 TEST_F(ConsoleApiTest, ABodyThatGrowsWhenItIsReadIsRefusedUnread) {
-  httplib::Client client("127.0.0.1", port_);
-  const auto chunked = client.Post(
-      "/api/explain", {},
-      [](std::size_t, httplib::DataSink& sink) {
-        sink.write("{}", 2);
-        sink.done();
-        return true;
-      },
-      "application/json");
-  ASSERT_TRUE(chunked);
-  EXPECT_EQ(chunked->status, kLengthRequired);
-  EXPECT_EQ(Post("/api/explain", json::object(), {{"Content-Encoding", "gzip"}}).status,
-            kLengthRequired);
+  using Claim = std::pair<const char*, const char*>;
+  for (const auto& [field, value] :
+       {Claim{"Transfer-Encoding", "chunked"}, Claim{"Content-Encoding", "gzip"}}) {
+    httplib::Client client("127.0.0.1", port_);
+    // What followed would meet a connection that is closed by then.
+    const auto answer = client.Post("/api/explain", {{field, value}}, "", "application/json");
+    ASSERT_TRUE(answer) << field;
+    EXPECT_EQ(answer->status, kLengthRequired) << field;
+  }
 }
 
 TEST_F(ConsoleApiTest, StreamsHaveALimitAndHealthIsToldAllTheSame) {
