@@ -109,9 +109,9 @@ constexpr const char* kReply = R"({
   }
 })";
 
-Json Ref(const std::string& to) { return Json::object({{"$ref", to}}); }
-
-Json SharedSchema(const std::string& key) { return Ref("#/components/schemas/" + key); }
+Json SharedSchema(const std::string& key) {
+  return Json::object({{"$ref", "#/components/schemas/" + key}});
+}
 
 bool HoldsData(std::string_view keyword) {
   constexpr std::array<std::string_view, 4> kOnes{"const", "enum", "default", "examples"};

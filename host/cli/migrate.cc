@@ -11,7 +11,7 @@ namespace iq::cli {
 namespace {
 
 // An index on a large table takes its time.
-constexpr std::chrono::hours kStatementMax{24};
+constexpr std::chrono::hours kMigrationMax{24};
 
 struct MigrateOptions {
   std::string sql_directory;
@@ -26,7 +26,7 @@ Record Row(const Migration& migration, bool applied) {
 int Migrate(const Config& config, const Invocation& invocation, const MigrateOptions& options) {
   RequireUrls(config);
   const auto store = OpenStore(config.store.url);
-  const auto session = store->Open(kStatementMax);
+  const auto session = store->Open(kMigrationMax);
   const auto folder = SqlFolder(options.sql_directory, invocation.config_path);
   bool any = false;
   const auto report = [&](const Migration& migration) {

@@ -13,20 +13,20 @@ namespace iq::cli {
 namespace {
 
 // `name` of an object as one line of text; empty where there is none.
-std::string Line(const nlohmann::json& object, const char* name) {
+std::string LineAt(const nlohmann::json& object, const char* name) {
   const auto member = object.find(name);
   return member != object.end() && member->is_string() ? OneLine(member->get<std::string>())
                                                        : std::string();
 }
 
 std::string ForPeople(const nlohmann::json& reply) {
-  std::string text =
-      fmt::format("{}  {} {}", Line(reply, "outcome"), Line(reply, "type"), Line(reply, "id"));
-  if (!Line(reply, "code").empty()) {
-    text += fmt::format("  {}: {}", Line(reply, "code"), Line(reply, "reason"));
+  std::string text = fmt::format("{}  {} {}", LineAt(reply, "outcome"), LineAt(reply, "type"),
+                                 LineAt(reply, "id"));
+  if (!LineAt(reply, "code").empty()) {
+    text += fmt::format("  {}: {}", LineAt(reply, "code"), LineAt(reply, "reason"));
   }
   for (const nlohmann::json& event : reply.value("events", nlohmann::json::array())) {
-    text += fmt::format("\n  event {} {}", Line(event, "event"),
+    text += fmt::format("\n  event {} {}", LineAt(event, "event"),
                         OneLine(event.value("data", nlohmann::json::object()).dump()));
   }
   return text + '\n';

@@ -10,7 +10,7 @@
 namespace iq::cli {
 namespace {
 
-[[noreturn]] void Refuse(const std::string& fault) {
+[[noreturn]] void RefuseSubscription(const std::string& fault) {
   throw std::runtime_error(
       fmt::format("{}; `iq run` declares the exchanges that the configuration names", fault));
 }
@@ -27,7 +27,7 @@ std::unique_ptr<Consumer> SubscribeTo(Broker& broker, const std::string& exchang
     return broker.Subscribe(exchange, pattern);
   } catch (const Unavailable& error) {
     RequireBroker(broker);
-    Refuse(error.what());
+    RefuseSubscription(error.what());
   }
 }
 
@@ -42,7 +42,7 @@ std::optional<std::string> ExchangeFault(Broker& broker, const std::string& exch
 }
 
 void RequireExchange(Broker& broker, const std::string& exchange) {
-  if (const auto fault = ExchangeFault(broker, exchange)) Refuse(*fault);
+  if (const auto fault = ExchangeFault(broker, exchange)) RefuseSubscription(*fault);
 }
 
 }  // namespace iq::cli

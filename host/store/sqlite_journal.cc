@@ -45,8 +45,8 @@ std::string JsonArray(std::span<const std::string> texts) {
 }
 
 // What a search looks at and for. $1 to $3 are the window, $4 is the limit; the filter's parameters
-// are appended to `args`. `key` is the filter's as ElementJson. What that is found in is mostly right,
-// and json_each makes sure.
+// are appended to `args`. `key` is the filter's as ElementJson. What that is found in is mostly
+// right, and json_each makes sure.
 std::string Conditions(const JournalFilter& filter, const std::string& key,
                        std::vector<iq_value>& args) {
   const auto add = [&args](const std::string& text) {
