@@ -75,6 +75,7 @@ void RunOnThreads(const LoadedPlugin& loaded, const Subject& subject) {
   const std::vector<std::string> bodies = SomeBodies(loaded.plugin());
   // All before the first thread, which would else be done before the last one has begun.
   std::vector<std::unique_ptr<StandInHost>> hosts;
+  hosts.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     hosts.push_back(std::make_unique<StandInHost>(loaded, subject, fmt::format("thread-{}", i)));
   }
