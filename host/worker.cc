@@ -20,7 +20,9 @@ using namespace std::chrono_literals;
 
 // How long an idle worker waits for a delivery before it looks after everything else.
 constexpr auto kIdleWait = 100ms;
-// How long it waits for confirms before it looks for deliveries again.
+// The same where something waits for confirms, or its ack for company.
+constexpr auto kNewsWait = 20ms;
+// How long it waits for confirms alone before it looks for deliveries again.
 constexpr auto kConfirmWait = 5ms;
 // How long others wait with a suspect for that.
 constexpr auto kSettleWait = 1s;
@@ -33,7 +35,7 @@ constexpr auto kLockedWait = 5ms;
 // lock taken, and how often it looks.
 constexpr auto kCompanyMax = 100ms;
 constexpr auto kLockedCompanyMax = 20ms;
-constexpr auto kCompanyStep = 5ms;
+constexpr auto kCompanyStep = 10ms;
 constexpr auto kPauseMin = 20ms;
 constexpr auto kPauseStep = 100ms;
 constexpr auto kJournalPause = 2s;
@@ -139,7 +141,7 @@ void Worker::Turn() {
   SettleDecided();
 }
 
-// Waits where there is nothing to do, in the place that will have news first.
+// Waits where there is nothing to do.
 void Worker::Receive() {
   const bool paused = Clock::now() < paused_until_;
   const std::size_t room =
@@ -156,7 +158,9 @@ void Worker::Receive() {
   std::vector<Delivery> deliveries = consumer_->Receive(wanted, wait);
   // Not before the wait: what has arrived may be of a type that has just been dropped in.
   bus_.FollowRoutes();
-  if (deliveries.empty() && in_hand_.empty() && settlement_.pending() != 0) Collect(kConfirmWait);
+  if (deliveries.empty() && in_hand_.empty() && settlement_.pending() != 0) {
+    AwaitNews(*consumer_, *publisher_, kNewsWait);
+  }
   if (std::any_of(deliveries.begin(), deliveries.end(),
                   [](const Delivery& delivery) { return delivery.redelivered; })) {
     suspects_.TakeOver();

@@ -37,6 +37,7 @@ class AmqpChannel {
   AmqpChannel(const AmqpUrl& url, const std::string& connection_name);
 
   bool blocked() const { return connection_.blocked(); }
+  int fd() const { return connection_.fd(); }
 
   // The next piece of news, waiting for it until `deadline`. Of a message that has come in part
   // the rest is awaited by the next call. A Delivery's epoch is left to the caller.

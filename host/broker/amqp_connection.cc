@@ -119,11 +119,10 @@ void AmqpConnection::OpenSocket(const AmqpUrl& url) {
 
   // librabbitmq has set TCP_NODELAY, SO_KEEPALIVE and close-on-exec. Setting the buffer's size
   // ends the kernel's own tuning of it, so it is only done where that starts small.
-  const int fd = amqp_get_sockfd(state());
   int size = 0;
   socklen_t length = sizeof(size);
-  if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0 && size < kSendBufferMin) {
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBufferMin, sizeof(kSendBufferMin));
+  if (getsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &size, &length) == 0 && size < kSendBufferMin) {
+    setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &kSendBufferMin, sizeof(kSendBufferMin));
   }
 }
 
@@ -218,7 +217,7 @@ void AmqpConnection::Lost(std::string_view reason, Unavailable::Mend mend) {
 AmqpConnection::SendRoom AmqpConnection::send_room() const {
   std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
   socklen_t length = sizeof(memory);
-  if (getsockopt(amqp_get_sockfd(state()), SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) {
+  if (getsockopt(fd(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) {
     return {.bytes = std::numeric_limits<std::size_t>::max(), .empty = true};
   }
   const std::size_t size = memory[SK_MEMINFO_SNDBUF];
@@ -228,7 +227,7 @@ AmqpConnection::SendRoom AmqpConnection::send_room() const {
 
 void AmqpConnection::Hold(bool on) const {
   const int value = on ? 1 : 0;
-  setsockopt(amqp_get_sockfd(state()), IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+  setsockopt(fd(), IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
 }
 
 }  // namespace iq

@@ -53,6 +53,7 @@ class AmqpConnection {
 
   amqp_connection_state_t state() const { return state_.get(); }
   const std::string& server() const { return server_; }
+  int fd() const { return amqp_get_sockfd(state()); }
 
   // The broker does not read from this connection for now, because of an alarm.
   bool blocked() const { return blocked_; }

@@ -79,6 +79,10 @@ class Consumer {
   virtual std::uint64_t epoch() const = 0;
   virtual bool connected() const = 0;
 
+  // What poll() finds readable when there is something for Receive(), -1 where nothing tells. To be
+  // asked for anew each time: it is another one with each connection.
+  virtual int news_fd() const { return -1; }
+
   // Both do nothing when `epoch` is not the current one. With `multiple`, every unsettled delivery
   // of that epoch up to `tag` is acked. A loss on the way shows as a new epoch.
   virtual void Ack(std::uint64_t epoch, std::uint64_t tag, bool multiple) = 0;
@@ -117,7 +121,16 @@ class Publisher {
 
   // The broker has told us that it takes no messages for now (a memory or disk alarm).
   virtual bool blocked() const = 0;
+
+  // As a Consumer's, for Collect().
+  virtual int news_fd() const { return -1; }
 };
+
+// Waits until there is something to receive or to collect, for at most `wait`, and for less where
+// one of them cannot tell. Call after both were asked without a wait: what they have read already
+// is no news.
+void AwaitNews(const Consumer& consumer, const Publisher& publisher,
+               std::chrono::milliseconds wait);
 
 // Walks a queue from its head; nobody else is given what the walk has come to. What was not removed
 // goes back, in place, when it is destroyed.

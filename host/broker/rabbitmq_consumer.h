@@ -46,6 +46,7 @@ class RabbitConsumer : public Consumer {
   std::vector<Delivery> Receive(std::size_t max, std::chrono::milliseconds wait) override;
   std::uint64_t epoch() const override { return epoch_; }
   bool connected() const override { return channel_ != nullptr; }
+  int news_fd() const override { return channel_ ? channel_->fd() : -1; }
   void Ack(std::uint64_t epoch, std::uint64_t tag, bool multiple) override;
   void Requeue(std::uint64_t epoch, std::uint64_t tag) override;
   void Cancel() override;

@@ -64,11 +64,13 @@ void RabbitPublisher::Exchange(Clock::time_point deadline) {
   if (outage_.ongoing() && Clock::now() - opened_ >= kStable) outage_.Ended();
   ReadWhatIsThere();
   Write();
-  if (confirmed_.empty() && !ledger_.empty()) {
+  if (confirmed_.empty() && !ledger_.empty() && Clock::now() < deadline) {
     auto until = deadline;
     if (const auto due = ledger_.NextDue(); due && !blocked()) until = std::min(until, *due);
-    if (const auto news = channel_->Next(until)) Take(*news);
-    ReadWhatIsThere();
+    if (const auto news = channel_->Next(until)) {
+      Take(*news);
+      ReadWhatIsThere();
+    }
     Write();
   }
   if (routes_missing_) RestoreRoutes();

@@ -25,6 +25,7 @@ class RabbitPublisher : public Publisher {
   void Forget(Number number) override { ledger_.Forget(number); }
   std::size_t unconfirmed() const override { return ledger_.size(); }
   bool blocked() const override { return channel_ && channel_->blocked(); }
+  int news_fd() const override { return channel_ ? channel_->fd() : -1; }
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -1,10 +1,13 @@
 // iq run: the host, until SIGTERM or SIGINT.
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <thread>
@@ -19,6 +22,10 @@
 namespace iq::cli {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kForever{-1};  // To poll().
+
 // Signals as they are read by one thread, instead of handlers that interrupt the others.
 class StopSignals {
  public:
@@ -28,22 +35,30 @@ class StopSignals {
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    fd_ = signalfd(-1, &set, SFD_CLOEXEC);
+    signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    end_ = eventfd(0, EFD_CLOEXEC);
   }
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals() { close(fd_); }
-
-  // True when one came within `wait_ms`.
-  bool Wait(int wait_ms) const {
-    pollfd event{fd_, POLLIN, 0};
-    if (poll(&event, 1, wait_ms) != 1) return false;
-    signalfd_siginfo info{};
-    return read(fd_, &info, sizeof info) == sizeof info;
+  ~StopSignals() {
+    close(signals_);
+    close(end_);
   }
 
+  // Waits until one comes or End() is called, and for `wait` at most. True when one came.
+  bool Wait(std::chrono::milliseconds wait) const {
+    std::array<pollfd, 2> events{{{signals_, POLLIN, 0}, {end_, POLLIN, 0}}};
+    poll(events.data(), events.size(), static_cast<int>(wait.count()));
+    signalfd_siginfo info{};
+    return read(signals_, &info, sizeof info) == sizeof info;
+  }
+
+  // From now on nobody waits.
+  void End() const { eventfd_write(end_, 1); }
+
  private:
-  int fd_ = -1;
+  int signals_ = -1;
+  int end_ = -1;
 };
 
 // Asks for a stop at the first SIGTERM or SIGINT. From then on the process ends at the second one,
@@ -56,6 +71,7 @@ class Stopper {
   Stopper& operator=(const Stopper&) = delete;
   ~Stopper() {
     drained_ = true;
+    signals_.End();
     thread_.join();
   }
 
@@ -63,13 +79,17 @@ class Stopper {
 
  private:
   void Watch() {
-    while (!drained_ && !requested_) requested_ = signals_.Wait(kStepMs);
-    if (requested_) log::Info("stopping: finishing what is in hand");
-    const auto deadline = std::chrono::steady_clock::now() + limit_;
+    while (!signals_.Wait(kForever)) {
+      if (drained_) return;
+    }
+    requested_ = true;
+    requested_.notify_all();
+    log::Info("stopping: finishing what is in hand");
+    const auto deadline = Clock::now() + limit_;
     while (!drained_) {
-      if (signals_.Wait(kStepMs)) End("a second signal: ended at once");
-      if (std::chrono::steady_clock::now() > deadline)
-        End("not drained within limits.shutdown: ended");
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+      if (left.count() <= 0) End("not drained within limits.shutdown: ended");
+      if (signals_.Wait(left)) End("a second signal: ended at once");
     }
   }
 
@@ -77,8 +97,6 @@ class Stopper {
     log::Warn(why);
     _exit(kDone);
   }
-
-  static constexpr int kStepMs = 50;
 
   StopSignals signals_;
   std::chrono::milliseconds limit_;
@@ -95,7 +113,7 @@ int Run(Config config) {
   const Stopper stopper(config.limits.shutdown);
   Host host(std::move(config));
   host.Start(stopper.requested());
-  while (!stopper.requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  stopper.requested().wait(false);
   host.Drain();
   log::Info("stopped");
   return kDone;

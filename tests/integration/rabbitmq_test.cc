@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -107,6 +108,50 @@ TEST_F(RabbitBroker, LargeBodiesAndEmptyOnesArriveWhole) {
   ASSERT_THAT(got, SizeIs(2));
   EXPECT_TRUE(got[0].message.body == large);
   EXPECT_EQ(got[1].message.body, "");
+}
+
+TEST_F(RabbitBroker, NewsOfEitherSideEndsTheWaitForBoth) {
+  const auto queue = DeclareQueue("q");
+  const auto consumer = broker().Consume(queue, 10);
+  const auto publisher = broker().OpenPublisher();
+  publisher->Publish({"", queue}, Text("first"), Publisher::Routing::kRequired);
+  ASSERT_TRUE(ConfirmAll(*publisher));
+  ASSERT_THAT(ReceiveSome(*consumer, 1), SizeIs(1));
+
+  AwaitNews(*consumer, *publisher, 50ms);
+  EXPECT_THAT(publisher->Collect(0ms), IsEmpty());
+  EXPECT_THAT(consumer->Receive(1, 0ms), IsEmpty());
+
+  const auto began = std::chrono::steady_clock::now();
+  client().Publish("", queue, "second");
+  AwaitNews(*consumer, *publisher, kDeadline);
+  EXPECT_THAT(ReceiveSome(*consumer, 1), SizeIs(1));
+
+  publisher->Publish({"", Own("nowhere")}, Text("third"), Publisher::Routing::kOptional);
+  EXPECT_THAT(publisher->Collect(0ms), IsEmpty());
+  AwaitNews(*consumer, *publisher, kDeadline);
+  EXPECT_THAT(publisher->Collect(kDeadline), SizeIs(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, kDeadline);
+}
+
+TEST_F(RabbitBroker, WithoutNewsTheWaitIsAsLongAsWasAsked) {
+  const auto consumer = broker().Consume(DeclareQueue("q"), 10);
+  const auto publisher = broker().OpenPublisher();
+  publisher->Publish({"", Own("nowhere")}, Text("x"), Publisher::Routing::kOptional);
+  ASSERT_TRUE(ConfirmAll(*publisher));
+  EXPECT_THAT(consumer->Receive(1, 0ms), IsEmpty());
+  const auto began = std::chrono::steady_clock::now();
+  AwaitNews(*consumer, *publisher, 200ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 200ms);
+}
+
+TEST_F(RabbitBroker, WhereOneCannotTellTheWaitIsShort) {
+  const auto consumer = broker().Consume(DeclareQueue("q"), 10);
+  const auto publisher = broker().OpenPublisher();
+  ASSERT_THAT(consumer->Receive(1, 0ms), IsEmpty());
+  const auto began = std::chrono::steady_clock::now();
+  AwaitNews(*consumer, *publisher, kDeadline);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, kDeadline);
 }
 
 TEST_F(RabbitBroker, WhatWouldRouteOrLoseACopyIsNotPublished) {
