@@ -31,9 +31,10 @@ constexpr auto kAckGrace = 2s;
 constexpr auto kPruneEvery = 60s;
 // How soon a taken lock is asked for again.
 constexpr auto kLockedWait = 5ms;
-// How long a small batch waits for more commands at most, how long where one of them has found its
-// lock taken, and how often it looks.
-constexpr auto kCompanyMax = 100ms;
+// How long a small batch waits for more commands at most (a tenth of the commands that two cores can
+// take fills one in this time), how long where one of them has found its lock taken, and how often
+// it looks.
+constexpr auto kCompanyMax = 400ms;
 constexpr auto kLockedCompanyMax = 20ms;
 constexpr auto kCompanyStep = 10ms;
 constexpr auto kPauseMin = 20ms;
