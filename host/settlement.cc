@@ -1,5 +1,7 @@
 #include "host/settlement.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "host/base/log.h"
@@ -10,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long an ack waits for others, unless half of what is held waits for one.
+// How long an ack waits for others at least, unless half of what is held waits for one.
 constexpr auto kAckCompany = 10ms;
 // How long one that is not settled holds back those after it, which then need an ack each.
 constexpr auto kGapMax = 100ms;
@@ -165,6 +167,12 @@ void Settlement::AckBehindGap() {
     unsettled_.erase(tag);
   }
   completed_.clear();
+}
+
+std::size_t Settlement::UnconfirmedSince(Clock::time_point since) const {
+  const auto first = std::find_if(pending_.begin(), pending_.end(),
+                                  [since](const auto& each) { return each.second.since > since; });
+  return pending_.size() - static_cast<std::size_t>(std::distance(pending_.begin(), first));
 }
 
 std::int64_t Settlement::ConfirmedBatch(std::int64_t last) const {

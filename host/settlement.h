@@ -59,6 +59,8 @@ class Settlement {
 
   // Deliveries that wait for confirms.
   std::size_t unconfirmed() const { return pending_.size(); }
+  // Those of them that were settled after `since`.
+  std::size_t UnconfirmedSince(Clock::time_point since) const;
   // Deliveries that wait for confirms or for their ack.
   std::size_t pending() const { return pending_.size() + completed_.size(); }
   // Deliveries received and not acked or given back.

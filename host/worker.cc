@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 constexpr auto kIdleWait = 100ms;
 // The same where something waits for confirms, or its ack for company.
 constexpr auto kNewsWait = 20ms;
-// How long it waits for confirms alone before it looks for deliveries again.
+// How long it waits for confirms where it takes no deliveries.
 constexpr auto kConfirmWait = 5ms;
 // How long others wait with a suspect for that.
 constexpr auto kSettleWait = 1s;
@@ -31,12 +31,13 @@ constexpr auto kAckGrace = 2s;
 constexpr auto kPruneEvery = 60s;
 // How soon a taken lock is asked for again.
 constexpr auto kLockedWait = 5ms;
-// How long a small batch waits for more commands at most (a tenth of the commands that two cores can
-// take fills one in this time), how long where one of them has found its lock taken, and how often
-// it looks.
+// How long a small batch waits for more commands at most (with 640 a second one of 256 is full by
+// then), how long where one of them has found its lock taken, and how often it looks.
 constexpr auto kCompanyMax = 400ms;
 constexpr auto kLockedCompanyMax = 20ms;
 constexpr auto kCompanyStep = 10ms;
+// What is unconfirmed for longer is held up by something that no company ends.
+constexpr auto kOnItsWayMax = 2s;
 constexpr auto kPauseMin = 20ms;
 constexpr auto kPauseStep = 100ms;
 constexpr auto kJournalPause = 2s;
@@ -111,7 +112,8 @@ void Worker::Turn() {
   DropStale();
   if (Clock::now() < paused_until_) return;
   if (AwaitsCompany()) {
-    std::this_thread::sleep_for(kCompanyStep);
+    // Where one waits for its lock, Receive() has waited.
+    if (!waiting_for_locks_) std::this_thread::sleep_for(kCompanyStep);
     return;
   }
   try {
@@ -159,7 +161,7 @@ void Worker::Receive() {
   std::vector<Delivery> deliveries = consumer_->Receive(wanted, wait);
   // Not before the wait: what has arrived may be of a type that has just been dropped in.
   bus_.FollowRoutes();
-  if (deliveries.empty() && in_hand_.empty() && settlement_.pending() != 0) {
+  if (!paused && deliveries.empty() && in_hand_.empty() && settlement_.pending() != 0) {
     AwaitNews(*consumer_, *publisher_, kNewsWait);
   }
   if (std::any_of(deliveries.begin(), deliveries.end(),
@@ -219,14 +221,15 @@ void Worker::DropStale() {
 // the broker. Then the broker is what is waited for, and a batch that grows meanwhile costs
 // everybody less. Where the broker keeps up, none waits.
 bool Worker::AwaitsCompany() {
+  const auto now = Clock::now();
   const std::size_t held = in_hand_.size();
-  const bool small = held < consumer_config_.batch && held < settlement_.unconfirmed();
+  const bool small =
+      held < consumer_config_.batch && held < settlement_.UnconfirmedSince(now - kOnItsWayMax);
   const bool more_may_come = held + settlement_.pending() < consumer_config_.prefetch;
   if (held == 0 || !small || !more_may_come) {
     alone_since_ = {};
     return false;
   }
-  const auto now = Clock::now();
   if (alone_since_ == Clock::time_point{}) alone_since_ = now;
   const bool any_is_locked_out =
       std::any_of(in_hand_.begin(), in_hand_.end(),

@@ -62,8 +62,6 @@ class AmqpConnection {
   // as a whole is dealt with here. What a frame points to is valid until Release().
   std::optional<amqp_frame_t> NextFrame(std::chrono::steady_clock::time_point deadline);
 
-  // Frames have been read already, in passing, and wait for NextFrame().
-  bool HasFrames() const { return amqp_frames_enqueued(state()) != 0; }
   void Release() const { amqp_maybe_release_buffers(state()); }
 
   // For the librabbitmq calls that return a status, and those that await the broker's answer.

@@ -101,7 +101,11 @@ void RabbitConsumer::Take(AmqpNews news) {
 void RabbitConsumer::CheckSilence() {
   if (cancelled_ || Clock::now() - heard_ < kSilence) return;
   heard_ = Clock::now();
-  if (channel_->Inspect(queue_).consumers == 0) Lost("the queue " + queue_ + " has no consumer");
+  if (channel_->Inspect(queue_).consumers == 0) {
+    Lost("the queue " + queue_ + " has no consumer");
+  } else if (auto news = channel_->Next(Clock::now())) {
+    Take(std::move(*news));  // It came with the answer: the socket has no more news of it.
+  }
 }
 
 void RabbitConsumer::Ack(std::uint64_t epoch, std::uint64_t tag, bool multiple) {

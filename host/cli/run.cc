@@ -1,5 +1,4 @@
 // iq run: the host, until SIGTERM or SIGINT.
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -7,9 +6,13 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -36,29 +39,32 @@ class StopSignals {
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    end_ = eventfd(0, EFD_CLOEXEC);
+    wake_ = eventfd(0, EFD_CLOEXEC);
+    if (signals_ < 0 || wake_ < 0) {
+      throw std::system_error(errno, std::generic_category(), "cannot watch for signals");
+    }
   }
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
   ~StopSignals() {
     close(signals_);
-    close(end_);
+    close(wake_);
   }
 
-  // Waits until one comes or End() is called, and for `wait` at most. True when one came.
+  // Waits until one comes or Wake() is called, and for `wait` at most. True when one came.
   bool Wait(std::chrono::milliseconds wait) const {
-    std::array<pollfd, 2> events{{{signals_, POLLIN, 0}, {end_, POLLIN, 0}}};
+    std::array<pollfd, 2> events{{{signals_, POLLIN, 0}, {wake_, POLLIN, 0}}};
     poll(events.data(), events.size(), static_cast<int>(wait.count()));
     signalfd_siginfo info{};
     return read(signals_, &info, sizeof info) == sizeof info;
   }
 
   // From now on nobody waits.
-  void End() const { eventfd_write(end_, 1); }
+  void Wake() const { eventfd_write(wake_, 1); }
 
  private:
   int signals_ = -1;
-  int end_ = -1;
+  int wake_ = -1;
 };
 
 // Asks for a stop at the first SIGTERM or SIGINT. From then on the process ends at the second one,
@@ -71,7 +77,7 @@ class Stopper {
   Stopper& operator=(const Stopper&) = delete;
   ~Stopper() {
     drained_ = true;
-    signals_.End();
+    signals_.Wake();
     thread_.join();
   }
 

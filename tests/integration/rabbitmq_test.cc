@@ -118,10 +118,6 @@ TEST_F(RabbitBroker, NewsOfEitherSideEndsTheWaitForBoth) {
   ASSERT_TRUE(ConfirmAll(*publisher));
   ASSERT_THAT(ReceiveSome(*consumer, 1), SizeIs(1));
 
-  AwaitNews(*consumer, *publisher, 50ms);
-  EXPECT_THAT(publisher->Collect(0ms), IsEmpty());
-  EXPECT_THAT(consumer->Receive(1, 0ms), IsEmpty());
-
   const auto began = std::chrono::steady_clock::now();
   client().Publish("", queue, "second");
   AwaitNews(*consumer, *publisher, kDeadline);
@@ -151,7 +147,7 @@ TEST_F(RabbitBroker, WhereOneCannotTellTheWaitIsShort) {
   ASSERT_THAT(consumer->Receive(1, 0ms), IsEmpty());
   const auto began = std::chrono::steady_clock::now();
   AwaitNews(*consumer, *publisher, kDeadline);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, kDeadline);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 1s);
 }
 
 TEST_F(RabbitBroker, WhatWouldRouteOrLoseACopyIsNotPublished) {

@@ -141,6 +141,20 @@ TEST_F(SettlementTest, AcksWaitForCompanyWhileMostOfWhatIsHeldIsOpen) {
   EXPECT_EQ(settlement.pending(), 0U) << "all that is held waits for it";
 }
 
+TEST_F(SettlementTest, CountsTheUnconfirmedThatWereSettledSince) {
+  const auto before = std::chrono::steady_clock::now() - 1ns;
+  Settle(Receive(1), 1);
+  Settle(Receive(2), 1);
+  const auto between = std::chrono::steady_clock::now();
+  Settle(Receive(3), 1);
+  EXPECT_EQ(settlement.UnconfirmedSince(before), 3U);
+  EXPECT_EQ(settlement.UnconfirmedSince(between), 1U);
+  EXPECT_EQ(settlement.UnconfirmedSince(std::chrono::steady_clock::now()), 0U);
+  publisher.Confirm(1);
+  Collect();
+  EXPECT_EQ(settlement.UnconfirmedSince(before), 2U);
+}
+
 TEST_F(SettlementTest, WhatWouldTakeEffectTwiceIsAckedWithoutCompany) {
   std::vector<Delivery> deliveries;
   for (std::uint64_t tag = 1; tag <= 10; ++tag) deliveries.push_back(Receive(tag));
