@@ -128,6 +128,8 @@ void Arena::DeclareQueues() {
   const Contender iq = Iq(1);
   const Processes host = Start(iq);
   AwaitConsumer();
+  // Until each of its threads has had its turn.
+  std::this_thread::sleep_for(kAfterwards);
   idle_memory_ = MemoryOf(host[0]->pid());
   Stop(host);
   event_queue_ = broker_->DeclareTemporaryQueue();

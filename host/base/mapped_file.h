@@ -1,4 +1,5 @@
 // A file that is mapped into memory: what is written there outlives the process, however it ends.
+// Its pages become resident one by one, as they are touched.
 #pragma once
 
 #include <cstddef>
