@@ -54,18 +54,18 @@ class Batch {
   // undecided that have none; verdicts already given stand.
   void Run(std::span<Item* const> items);
 
-  // Indices into `items`, wave by wave: the commands of a wave share no key, and of two commands
-  // that share one, the earlier is in the earlier wave.
-  static std::vector<std::vector<std::size_t>> Waves(std::span<Item* const> items);
+  // Indices into `items` in the order in which they run: the commands of a group are of one handler
+  // and share no key, and of two commands that share one, the earlier is in the earlier group.
+  static std::vector<std::vector<std::size_t>> Groups(std::span<Item* const> items);
 
  private:
   using Clock = std::chrono::steady_clock;
 
   bool RunTogether(std::span<Item* const> items);
-  bool RunWave(std::span<Item* const> items, const std::vector<std::size_t>& wave,
-               std::vector<std::optional<Handled>>& handled);
   bool RunGroup(std::span<Item* const> items, const std::vector<std::size_t>& group,
                 std::vector<std::optional<Handled>>& handled);
+  bool RunAtOnce(std::span<Item* const> items, const std::vector<std::size_t>& group,
+                 std::vector<std::optional<Handled>>& handled);
   bool TurnIsOver(const std::vector<std::optional<Handled>>& handled) const;
   void RunAlone(Item& item);
   bool TryAlone(Item& item);
