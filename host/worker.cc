@@ -103,19 +103,25 @@ void Worker::Run(const std::atomic<bool>& stop) {
 }
 
 void Worker::Turn() {
-  Collect(0ms);
-  FinishRelease();
   Receive();
+  FinishRelease();
   NoteState();
   idle_memory_.Note(!in_hand_.empty() || settlement_.pending() != 0);
   TidySuspects();
   DropStale();
-  if (Clock::now() < paused_until_) return;
-  if (AwaitsCompany()) {
-    // Where one waits for its lock, Receive() has waited.
-    if (!waiting_for_locks_) std::this_thread::sleep_for(kCompanyStep);
-    return;
-  }
+  const bool paused = Clock::now() < paused_until_;
+  const bool awaits_company = !paused && AwaitsCompany();
+  // Where one waits for its lock, Receive() has waited.
+  if (awaits_company && !waiting_for_locks_) std::this_thread::sleep_for(kCompanyStep);
+  if (!paused && !awaits_company) Decide();
+  SettleDecided();
+  // The events are on their way before anybody else may go on with the keys: those of one key
+  // mostly come in its order, and whoever waits for one does not wait for the lock server.
+  Collect(0ms);
+  StartRelease();
+}
+
+void Worker::Decide() {
   try {
     // First, or a worker that has been waiting for the lock server would pass for dead.
     NoteProgressWhenIdle();
@@ -140,8 +146,6 @@ void Worker::Turn() {
   } catch (const LeaseLost& error) {
     log::Warn(fmt::format("{}: rolled back, to be run again", error.what()));
   }
-  StartRelease();
-  SettleDecided();
 }
 
 // Waits where there is nothing to do.
@@ -420,7 +424,7 @@ void Worker::StartRelease() {
   }
 }
 
-// After what was decided has been published: nobody waits for the answer.
+// Not at once: nobody waits for the answer.
 void Worker::FinishRelease() {
   try {
     locks_->FinishRelease();

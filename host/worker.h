@@ -80,6 +80,7 @@ class Worker {
   void Admit(InHand& taken);
   void DropStale();
   bool AwaitsCompany();
+  void Decide();
 
   std::unique_ptr<RunGate::Pass> EnterGate(bool alone) const;
   std::vector<InHand*> Candidates();

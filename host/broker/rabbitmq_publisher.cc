@@ -62,8 +62,8 @@ bool RabbitPublisher::EnsureOpen() {
 
 void RabbitPublisher::Exchange(Clock::time_point deadline) {
   if (outage_.ongoing() && Clock::now() - opened_ >= kStable) outage_.Ended();
-  ReadWhatIsThere();
   Write();
+  ReadWhatIsThere();
   if (confirmed_.empty() && !ledger_.empty() && Clock::now() < deadline) {
     auto until = deadline;
     if (const auto due = ledger_.NextDue(); due && !blocked()) until = std::min(until, *due);
