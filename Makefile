@@ -59,7 +59,7 @@ bench: build-tests
 
 # BENCH_FLAGS=--write puts the result into docs/.
 bench-peers: build-tests peer-deps
-	build/release/iq_bench rate --commands 30000 --runs 5 $(BENCH_FLAGS) \
+	build/release/iq_bench rate --commands 50000 --runs 5 $(BENCH_FLAGS) \
 	  iq:1 iq:2 iq:10 floor:1 floor:2 go:50 symfony:10 celery:10
 
 soak: build-tests

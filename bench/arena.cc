@@ -33,6 +33,8 @@ constexpr std::size_t kWarmUpShare = 5;
 // The last acks follow the last events, where nobody else can see them, and then a host gives back
 // the memory that its load has needed.
 constexpr auto kAfterwards = 3s;
+// By then each thread of a new process has had its turn.
+constexpr auto kSettlesWithin = 3s;
 // Above this, events are counted and no longer looked at one by one.
 constexpr std::int64_t kEventsReadMax = 100'000;
 constexpr std::size_t kEventsReadAtOnce = 50'000;
@@ -128,9 +130,6 @@ void Arena::DeclareQueues() {
   const Contender iq = Iq(1);
   const Processes host = Start(iq);
   AwaitConsumer();
-  // Until each of its threads has had its turn.
-  std::this_thread::sleep_for(kAfterwards);
-  idle_memory_ = MemoryOf(host[0]->pid());
   Stop(host);
   event_queue_ = broker_->DeclareTemporaryQueue();
   broker_->BindToEvents(event_queue_);
@@ -168,6 +167,15 @@ void Arena::Stop(const Processes& processes) {
 void Arena::AwaitConsumer() {
   Require(test::Eventually(120s, [&] { return broker_->Consumers("billing") > 0; }),
           "it does not consume");
+}
+
+Memory Arena::IdleMemory() {
+  const Processes host = Start(Iq(1));
+  AwaitConsumer();
+  std::this_thread::sleep_for(kSettlesWithin);
+  const Memory memory = MemoryOf(host[0]->pid());
+  Stop(host);
+  return memory;
 }
 
 void Arena::FillJournal(std::int64_t rows) {

@@ -46,8 +46,8 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena();
 
-  // Of an iq process that has had nothing to do.
-  const Memory& idle_memory() const { return idle_memory_; }
+  // Of an iq process that has nothing to do.
+  Memory IdleMemory();
 
   // So many rows of other commands, of the last days: one in a hundred of a hot user, the others of
   // ten thousand; one in a hundred thousand was rejected.
@@ -86,7 +86,6 @@ class Arena {
   std::unique_ptr<test::TestBroker> broker_;
   std::unique_ptr<test::TestStore> store_;
   std::string event_queue_;
-  Memory idle_memory_;
 };
 
 }  // namespace iq::bench

@@ -285,12 +285,13 @@ void StudyBacklog(const Options& options, std::int64_t commands) {
   for (int run = 1; run <= options.runs; ++run) {
     for (Figures& each : all) {
       Arena arena(each.contender.profile);
+      const Memory idle = arena.IdleMemory();
       const Measured measured = arena.Drain(each.contender, load);
       each.first.values.push_back(measured.first_tenth);
       each.last.values.push_back(measured.last_tenth);
       each.ratio.values.push_back(measured.last_tenth / measured.first_tenth);
-      each.idle.values.push_back(arena.idle_memory().resident);
-      each.own_idle.values.push_back(arena.idle_memory().own);
+      each.idle.values.push_back(idle.resident);
+      each.own_idle.values.push_back(idle.own);
       each.after.values.push_back(measured.memory_after.resident);
       each.own_after.values.push_back(measured.memory_after.own);
       Say(fmt::format("run {}: {:28} {:.0f} commands/s, {:.0f} at first, {:.0f} at last", run,
@@ -311,7 +312,7 @@ void StudyBacklog(const Options& options, std::int64_t commands) {
   add(&Figures::first, "{:.0f}", false);
   add(&Figures::last, "{:.0f}", false);
   add(&Figures::ratio, "{:.2f}", false);
-  // The idle process is the iq that declares the queues, whoever contends.
+  // The idle process is an iq, whoever contends.
   add(&Figures::idle, "{:.1f}", true);
   add(&Figures::after, "{:.1f}", true);
   add(&Figures::own_idle, "{:.1f}", true);

@@ -57,15 +57,22 @@ class ReadyCommands {
     for (std::size_t i = 0; i < items.size(); ++i) NoteIfReady(i);
   }
 
+  // All of the seat of the first command, which nothing can be ahead of.
+  std::vector<std::size_t> TakeWithFirst() { return Take(by_seat_.front()); }
+
   // All of the seat with the longest chain; of those alike, of that with the most. None at the end.
-  std::vector<std::size_t> Take() {
+  std::vector<std::size_t> TakeNext() {
     const auto next = std::max_element(by_seat_.begin(), by_seat_.end(),
                                        [this](const auto& one, const auto& other) {
                                          return std::pair(LongestChain(one), one.size()) <
                                                 std::pair(LongestChain(other), other.size());
                                        });
-    if (next == by_seat_.end()) return {};
-    std::vector<std::size_t> taken = std::exchange(*next, {});
+    return Take(*next);
+  }
+
+ private:
+  std::vector<std::size_t> Take(std::vector<std::size_t>& ready) {
+    std::vector<std::size_t> taken = std::exchange(ready, {});
     std::sort(taken.begin(), taken.end());
     for (const std::size_t done : taken) {
       for (const std::size_t follower : followers_[done]) {
@@ -76,7 +83,6 @@ class ReadyCommands {
     return taken;
   }
 
- private:
   void MeasureChains() {
     chains_.resize(followers_.size());
     for (std::size_t i = followers_.size(); i-- > 0;) chains_[i] = 1 + LongestChain(followers_[i]);
@@ -130,13 +136,15 @@ void Batch::Run(std::span<Item* const> items) {
   }
 }
 
-// In as few groups as may be, for each is a round trip: list scheduling that begins where the
-// longest chain waits (T. C. Hu, "Parallel sequencing and assembly line problems", 1961). Of 256
-// commands for eight users it makes 110 groups, where an order by arrival makes 157.
+// In few groups, for each is a round trip: list scheduling that goes on where the longest chain
+// waits (T. C. Hu, "Parallel sequencing and assembly line problems", 1961), which makes about a
+// third fewer than the order of arrival where few users have many commands. The oldest command is
+// in the first one: however much stands behind others, a turn that is cut short has decided it.
 std::vector<std::vector<std::size_t>> Batch::Groups(std::span<Item* const> items) {
-  std::vector<std::vector<std::size_t>> groups;
+  if (items.empty()) return {};
   ReadyCommands ready(items);
-  for (auto group = ready.Take(); !group.empty(); group = ready.Take()) {
+  std::vector<std::vector<std::size_t>> groups{ready.TakeWithFirst()};
+  for (auto group = ready.TakeNext(); !group.empty(); group = ready.TakeNext()) {
     groups.push_back(std::move(group));
   }
   return groups;

@@ -109,14 +109,11 @@ void Worker::Turn() {
   idle_memory_.Note(!in_hand_.empty() || settlement_.pending() != 0);
   TidySuspects();
   DropStale();
-  const bool paused = Clock::now() < paused_until_;
-  const bool awaits_company = !paused && AwaitsCompany();
-  // Where one waits for its lock, Receive() has waited.
-  if (awaits_company && !waiting_for_locks_) std::this_thread::sleep_for(kCompanyStep);
-  if (!paused && !awaits_company) Decide();
+  if (Clock::now() >= paused_until_ && !AwaitCompany()) Decide();
   SettleDecided();
-  // The events are on their way before anybody else may go on with the keys: those of one key
-  // mostly come in its order, and whoever waits for one does not wait for the lock server.
+  // Events first: those of one key then mostly go out in the order of its commands, and no
+  // subscriber waits for the lock server. Not where that may take its time: others wait for locks.
+  if (!publisher_->ready()) StartRelease();
   Collect(0ms);
   StartRelease();
 }
@@ -224,7 +221,9 @@ void Worker::DropStale() {
 // Nagle's rule (RFC 896), for batches: a small one waits while more than it holds is on its way to
 // the broker. Then the broker is what is waited for, and a batch that grows meanwhile costs
 // everybody less. Where the broker keeps up, none waits.
-bool Worker::AwaitsCompany() {
+//
+// Returns whether there was something to wait for, after a part of the wait.
+bool Worker::AwaitCompany() {
   const auto now = Clock::now();
   const std::size_t held = in_hand_.size();
   const bool small =
@@ -240,6 +239,8 @@ bool Worker::AwaitsCompany() {
                   [](const InHand& each) { return each.busy_since != Clock::time_point{}; });
   const bool waits = now - alone_since_ < (any_is_locked_out ? kLockedCompanyMax : kCompanyMax);
   if (!waits) alone_since_ = {};
+  // Where one waits for its lock, Receive() has waited.
+  if (waits && !waiting_for_locks_) std::this_thread::sleep_for(kCompanyStep);
   return waits;
 }
 
@@ -424,7 +425,7 @@ void Worker::StartRelease() {
   }
 }
 
-// Not at once: nobody waits for the answer.
+// After the next Receive(): nobody waits for the answer.
 void Worker::FinishRelease() {
   try {
     locks_->FinishRelease();

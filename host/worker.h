@@ -79,7 +79,7 @@ class Worker {
   void Take(Delivery delivery);
   void Admit(InHand& taken);
   void DropStale();
-  bool AwaitsCompany();
+  bool AwaitCompany();
   void Decide();
 
   std::unique_ptr<RunGate::Pass> EnterGate(bool alone) const;

@@ -35,7 +35,7 @@ class Descriptor {
 std::byte* Map(const std::string& path, std::size_t bytes, int protection, int flags, int file) {
   void* const memory = mmap(nullptr, bytes, protection, flags, file, 0);
   if (memory == MAP_FAILED) Fail(path, errno);
-  // A look at one page shall not make its neighbours resident. Only advice: it may fail.
+  // Nothing is read ahead, or a look at one page would make its neighbours resident.
   madvise(memory, bytes, MADV_RANDOM);
   return static_cast<std::byte*>(memory);
 }

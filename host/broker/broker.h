@@ -122,6 +122,10 @@ class Publisher {
   // The broker has told us that it takes no messages for now (a memory or disk alarm).
   virtual bool blocked() const = 0;
 
+  // Collect() without a wait writes and reads what it can at once: it need not connect, nor wait
+  // for anybody. False where it cannot tell.
+  virtual bool ready() const { return false; }
+
   // As a Consumer's, for Collect().
   virtual int news_fd() const { return -1; }
 };

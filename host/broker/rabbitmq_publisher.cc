@@ -64,6 +64,7 @@ void RabbitPublisher::Exchange(Clock::time_point deadline) {
   if (outage_.ongoing() && Clock::now() - opened_ >= kStable) outage_.Ended();
   Write();
   ReadWhatIsThere();
+  Write();  // What the confirms have made room for.
   if (confirmed_.empty() && !ledger_.empty() && Clock::now() < deadline) {
     auto until = deadline;
     if (const auto due = ledger_.NextDue(); due && !blocked()) until = std::min(until, *due);

@@ -25,6 +25,7 @@ class RabbitPublisher : public Publisher {
   void Forget(Number number) override { ledger_.Forget(number); }
   std::size_t unconfirmed() const override { return ledger_.size(); }
   bool blocked() const override { return channel_ && channel_->blocked(); }
+  bool ready() const override { return channel_ && !channel_->blocked() && !routes_missing_; }
   int news_fd() const override { return channel_ ? channel_->fd() : -1; }
 
  private:

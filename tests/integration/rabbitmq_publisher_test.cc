@@ -9,8 +9,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include "host/broker/publish_ledger.h"
 #include "tests/integration/rabbitmq_fixture.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -96,6 +98,24 @@ TEST_F(RabbitPublisher, TenThousandMessagesTakeSeconds) {
   const std::chrono::duration<double> took = Clock::now() - began;
   RecordProperty("messages_per_second", static_cast<int>(kCount / took.count()));
   EXPECT_LT(took, 20s);
+}
+
+// More are waiting than may be on the wire at a time.
+TEST_F(RabbitPublisher, WhatConfirmsMakeRoomForIsWrittenAtOnce) {
+  const auto queue = DeclareQueue("q");
+  const auto publisher = broker().OpenPublisher();
+  constexpr std::size_t kCount = PublishLedger::kMessagesOnWireMax + 100;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    publisher->Publish({"", queue}, Text("x"), Routing::kRequired);
+  }
+  EXPECT_THAT(publisher->Collect(0ms), IsEmpty());
+  const auto arrived = [&](std::size_t count) {
+    return test::Eventually(10s, [&] { return client().Depth(queue) == count; });
+  };
+  ASSERT_TRUE(arrived(PublishLedger::kMessagesOnWireMax));
+  std::this_thread::sleep_for(500ms);  // For the confirms, which follow.
+  EXPECT_THAT(publisher->Collect(0ms), SizeIs(PublishLedger::kMessagesOnWireMax));
+  EXPECT_TRUE(arrived(kCount));
 }
 
 TEST_F(RabbitPublisher, WithNothingUnconfirmedCollectDoesNotWait) {

@@ -9,7 +9,10 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "host/migrations.h"
 #include "host/topology.h"
@@ -23,9 +26,12 @@ using namespace std::chrono_literals;
 // Whether the lock may be had: asked for each set of keys.
 using LockAnswer = std::function<bool()>;
 
+// What a worker has had done, in order. The worker's own until it has ended.
+using Steps = std::vector<std::string>;
+
 class ScriptedLocks final : public Locks {
  public:
-  explicit ScriptedLocks(const LockAnswer& answer) : answer_(answer) {}
+  ScriptedLocks(const LockAnswer& answer, Steps& steps) : answer_(answer), steps_(steps) {}
   std::vector<bool> TryAcquire(std::span<const LockKeys> sets) override {
     std::vector<bool> taken;
     taken.reserve(sets.size());
@@ -33,50 +39,65 @@ class ScriptedLocks final : public Locks {
     return taken;
   }
   bool Renew() override { return true; }
-  void StartRelease() override {}
+  void StartRelease() override { steps_.emplace_back("release"); }
   void FinishRelease() override {}
   Clock::time_point expires_at() const override { return Clock::time_point::max(); }
   std::chrono::milliseconds UntilNextAttempt() const override { return 0ms; }
 
  private:
   const LockAnswer& answer_;
+  Steps& steps_;
 };
 
 class ScriptedLockService final : public LockService {
  public:
-  explicit ScriptedLockService(LockAnswer answer) : answer_(std::move(answer)) {}
+  ScriptedLockService(LockAnswer answer, Steps& steps)
+      : answer_(std::move(answer)), steps_(steps) {}
   std::string name() const override { return "scripted locks"; }
-  std::unique_ptr<Locks> Open() override { return std::make_unique<ScriptedLocks>(answer_); }
+  std::unique_ptr<Locks> Open() override {
+    return std::make_unique<ScriptedLocks>(answer_, steps_);
+  }
 
  private:
   LockAnswer answer_;
+  Steps& steps_;
 };
 
 // Takes everything and confirms nothing.
 class SilentPublisher final : public Publisher {
  public:
+  SilentPublisher(bool ready, Steps& steps) : ready_(ready), steps_(steps) {}
   Number Publish(Address /*address*/, Message /*message*/, Routing /*routing*/) override {
     return ++last_;
   }
-  std::vector<Number> Collect(std::chrono::milliseconds /*wait*/) override { return {}; }
+  std::vector<Number> Collect(std::chrono::milliseconds /*wait*/) override {
+    if (std::exchange(written_, last_) != last_) steps_.emplace_back("write");
+    return {};
+  }
   void Forget(Number /*number*/) override {}
   std::size_t unconfirmed() const override { return last_; }
   bool blocked() const override { return false; }
+  bool ready() const override { return ready_; }
 
  private:
+  const bool ready_;
+  Steps& steps_;
   Number last_ = 0;
+  Number written_ = 0;
 };
 
 class SilentBroker final : public Broker {
  public:
-  explicit SilentBroker(const std::unique_ptr<Broker>& broker) : broker_(broker) {}
+  SilentBroker(const std::unique_ptr<Broker>& broker, Steps& steps)
+      : broker_(broker), steps_(steps) {}
+  void set_ready(bool ready) { ready_ = ready; }
   std::string name() const override { return broker_->name(); }
   void Declare(const Topology& topology) override { broker_->Declare(topology); }
   std::unique_ptr<Consumer> Consume(const std::string& queue, std::uint16_t prefetch) override {
     return broker_->Consume(queue, prefetch);
   }
   std::unique_ptr<Publisher> OpenPublisher() override {
-    return std::make_unique<SilentPublisher>();
+    return std::make_unique<SilentPublisher>(ready_, steps_);
   }
   std::unique_ptr<Consumer> Subscribe(const std::string& exchange,
                                       const std::string& pattern) override {
@@ -92,6 +113,8 @@ class SilentBroker final : public Broker {
 
  private:
   const std::unique_ptr<Broker>& broker_;
+  Steps& steps_;
+  bool ready_ = true;
 };
 
 class WorkerTest : public testing::Test {
@@ -120,7 +143,7 @@ class WorkerTest : public testing::Test {
   void Start(LockAnswer answer) { Start(std::move(answer), *broker_); }
 
   void Start(LockAnswer answer, Broker& broker) {
-    locks_ = std::make_unique<ScriptedLockService>(std::move(answer));
+    locks_ = std::make_unique<ScriptedLockService>(std::move(answer), steps_);
     plugins_ = std::make_unique<PluginDirectory>(config_.plugins);
     thread_ = std::thread([this, &broker] {
       Worker({config_, config_.consumers[0], *plugins_, broker, *store_, *locks_}).Run(stop_);
@@ -146,6 +169,18 @@ class WorkerTest : public testing::Test {
     while (publisher_->unconfirmed() != 0) publisher_->Collect(100ms);
   }
 
+  // With one command, and a broker that confirms nothing.
+  Steps StepsOfACommand(bool publisher_is_ready) {
+    config_.limits.shutdown = 100ms;  // It would wait for the confirms.
+    silent_.set_ready(publisher_is_ready);
+    SendIncome("1");
+    Start([] { return true; }, silent_);
+    EXPECT_TRUE(test::Eventually(10s, [&] { return Balance() == 1000; }));
+    stop_ = true;
+    thread_.join();
+    return steps_;
+  }
+
   std::int64_t Balance() {
     return session_->Query("SELECT sum FROM balance WHERE user_id = 2", {}).At(0, 0).u.i64;
   }
@@ -153,7 +188,8 @@ class WorkerTest : public testing::Test {
   std::filesystem::path directory_;
   Config config_;
   std::unique_ptr<Broker> broker_;
-  SilentBroker silent_{broker_};
+  Steps steps_;
+  SilentBroker silent_{broker_, steps_};
   std::unique_ptr<Store> store_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Publisher> publisher_;
@@ -227,6 +263,14 @@ TEST_F(WorkerTest, WhileTheBrokerIsSlowToConfirmCommandsGatherAndAllAreRun) {
   const auto batches = session_->Query("SELECT count(DISTINCT batch) FROM iq_journal", {});
   constexpr int kBeforeAnyWaits = 3;
   EXPECT_LE(batches.At(0, 0).u.i64, kBeforeAnyWaits + 1 + passed / 100ms);
+}
+
+TEST_F(WorkerTest, EventsAreWrittenBeforeTheLocksAreGivenBack) {
+  EXPECT_EQ(StepsOfACommand(/*publisher_is_ready=*/true), (Steps{"write", "release"}));
+}
+
+TEST_F(WorkerTest, LocksDoNotWaitForABrokerThatMayTakeItsTime) {
+  EXPECT_EQ(StepsOfACommand(/*publisher_is_ready=*/false), (Steps{"release", "write"}));
 }
 
 // Without an id a delivery that comes again takes effect again.

@@ -29,6 +29,7 @@ class GroupsTest : public testing::Test {
 
   const std::shared_ptr<Seat> income_ = std::make_shared<Seat>(Route{});
   const std::shared_ptr<Seat> withdraw_ = std::make_shared<Seat>(Route{});
+  const std::shared_ptr<Seat> transfer_ = std::make_shared<Seat>(Route{});
   std::deque<Item> items_;
   std::vector<Item*> pointers_;
 };
@@ -55,19 +56,29 @@ TEST_F(GroupsTest, ACommonKeyKeepsTheOrderOfArrival) {
   EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0, 3), ElementsAre(1), ElementsAre(2)));
 }
 
-TEST_F(GroupsTest, WhatOthersWaitForRunsFirst) {
+TEST_F(GroupsTest, WhatOthersWaitForRunsSooner) {
+  Add({"x"}, transfer_);
   Add({"a"}, income_);
   Add({"b"}, income_);
   Add({"c"}, withdraw_);
   Add({"c"}, income_);
-  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(2), ElementsAre(0, 1, 3)));
+  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0), ElementsAre(3), ElementsAre(1, 2, 4)));
 }
 
-TEST_F(GroupsTest, OfChainsAsLongTheOneThatMoreWaitInRunsFirst) {
+TEST_F(GroupsTest, OfChainsAlikeTheHandlerWithMoreOfThemRunsSooner) {
+  Add({"x"}, transfer_);
   Add({"a"}, income_);
   Add({"b"}, withdraw_);
   Add({"c"}, withdraw_);
-  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(1, 2), ElementsAre(0)));
+  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0), ElementsAre(2, 3), ElementsAre(1)));
+}
+
+// Or it could wait for ever, where a turn always ends before its group.
+TEST_F(GroupsTest, TheOldestIsInTheFirstGroupThoughOthersHaveLongerChains) {
+  Add({"a"}, income_);
+  Add({"b"}, withdraw_);
+  Add({"b"}, withdraw_);
+  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2)));
 }
 
 TEST_F(GroupsTest, RandomCommandsAreDisjointWithinAGroupAndOrderedAcrossThem) {
