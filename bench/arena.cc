@@ -194,6 +194,8 @@ void Arena::FillJournal(std::int64_t rows) {
       {std::to_string(rows)});
   store_->Rows("CREATE INDEX journal_keys ON iq.journal USING gin (keys)");
   store_->Rows("VACUUM ANALYZE iq.journal");
+  // Or the run that follows would share the disk with what these rows have left to be written.
+  store_->Rows("CHECKPOINT");
 }
 
 std::size_t Arena::Search(const JournalSearch& search) const {
