@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -35,7 +36,8 @@ class TransactionScope {
   bool ended_ = false;
 };
 
-// Which commands of a batch may run now: those that no undone earlier one shares a key with.
+// Which commands of a batch may run now: those that no undone earlier one shares a key with, but
+// for one of the same handler whose batch entry takes both.
 class ReadyCommands {
  public:
   explicit ReadyCommands(std::span<Item* const> items)
@@ -51,6 +53,9 @@ class ReadyCommands {
         ++awaited_[i];
       }
       seats_[i] = number_of.try_emplace(command.seat.get(), number_of.size()).first->second;
+    }
+    for (const auto& [seat, number] : number_of) {
+      if (seat->batch_shares_keys()) sharing_.insert(number);
     }
     MeasureChains();
     by_seat_.resize(number_of.size());
@@ -73,19 +78,32 @@ class ReadyCommands {
  private:
   std::vector<std::size_t> Take(std::vector<std::size_t>& ready) {
     std::vector<std::size_t> taken = std::exchange(ready, {});
-    std::sort(taken.begin(), taken.end());
-    for (const std::size_t done : taken) {
-      for (const std::size_t follower : followers_[done]) {
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      for (const std::size_t follower : followers_[taken[i]]) {
         --awaited_[follower];
-        NoteIfReady(follower);
+        if (awaited_[follower] == 0 && ShareAGroup(taken[i], follower)) {
+          taken.push_back(follower);
+        } else {
+          NoteIfReady(follower);
+        }
       }
     }
+    std::sort(taken.begin(), taken.end());
     return taken;
   }
 
+  // Whether two that have a key in common may be in one group.
+  bool ShareAGroup(std::size_t earlier, std::size_t later) const {
+    return seats_[earlier] == seats_[later] && sharing_.contains(seats_[later]);
+  }
+
   void MeasureChains() {
-    chains_.resize(followers_.size());
-    for (std::size_t i = followers_.size(); i-- > 0;) chains_[i] = 1 + LongestChain(followers_[i]);
+    chains_.resize(followers_.size(), 1);
+    for (std::size_t i = followers_.size(); i-- > 0;) {
+      for (const std::size_t each : followers_[i]) {
+        chains_[i] = std::max(chains_[i], chains_[each] + (ShareAGroup(i, each) ? 0 : 1));
+      }
+    }
   }
 
   std::size_t LongestChain(const std::vector<std::size_t>& commands) const {
@@ -99,12 +117,13 @@ class ReadyCommands {
   }
 
   // By command: its seat's number, the next one with each of its keys, how many undone ones it
-  // waits for, and how many come one after the other from it on.
+  // waits for, and how many groups come one after the other from it on.
   std::vector<std::size_t> seats_;
   std::vector<std::vector<std::size_t>> followers_;
   std::vector<std::size_t> awaited_;
   std::vector<std::size_t> chains_;
   std::vector<std::vector<std::size_t>> by_seat_;  // The ready ones.
+  std::set<std::size_t> sharing_;                  // Seats whose batch entry takes shared keys.
 };
 
 // May stay in a transaction that others share: it has left no trace there but what it meant to.
@@ -180,11 +199,10 @@ bool Batch::RunTogether(std::span<Item* const> items) {
 }
 
 // False as soon as a command may not stay in the shared transaction. When the turn is over, what
-// was not handled keeps nothing: of two commands with a common key, the earlier is in an earlier
-// group.
+// was not handled keeps nothing: of two commands with a common key, the earlier comes first.
 bool Batch::RunGroup(std::span<Item* const> items, const std::vector<std::size_t>& group,
                      std::vector<std::optional<Handled>>& handled) {
-  if (takes_arrays_ && group.size() > 1 && Bus::TakesBatches(*items[group[0]]->command)) {
+  if (takes_arrays_ && group.size() > 1 && items[group[0]]->command->seat->takes_batches()) {
     return RunAtOnce(items, group, handled);
   }
   for (const std::size_t index : group) {

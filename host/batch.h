@@ -54,9 +54,9 @@ class Batch {
   // undecided that have none; verdicts already given stand.
   void Run(std::span<Item* const> items);
 
-  // Indices into `items` in the order in which they run: the commands of a group are of one handler
-  // and share no key, and of two commands that share one, the earlier is in the earlier group. The
-  // first group has the first item.
+  // Indices into `items` in the order in which they run: the commands of a group are of one
+  // handler, and share no key unless its batch entry takes that. Of two commands that share one,
+  // the earlier comes first. The first group has the first item.
   static std::vector<std::vector<std::size_t>> Groups(std::span<Item* const> items);
 
  private:

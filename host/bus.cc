@@ -299,10 +299,6 @@ Handled Bus::Handle(const Command& command, Session& session) {
   return handled;
 }
 
-bool Bus::TakesBatches(const Command& command) {
-  return command.seat->type().handle_batch != nullptr;
-}
-
 std::optional<std::vector<Handled>> Bus::HandleBatch(std::span<const Command* const> commands,
                                                      Session& session) {
   const Seat& seat = *commands.front()->seat;

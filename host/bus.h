@@ -49,6 +49,11 @@ class Seat {
   const std::string& pattern() const { return route_.pattern; }
   const std::optional<Schema>& schema() const { return schema_; }
   void* handler() const { return handler_; }
+  // Whether the handler takes several commands at a time, and even such as share a key.
+  bool takes_batches() const { return type().handle_batch != nullptr; }
+  bool batch_shares_keys() const {
+    return takes_batches() && (type().flags & IQ_BATCH_SHARES_KEYS) != 0;
+  }
 
  private:
   Route route_;
@@ -82,11 +87,9 @@ class Bus {
   // Runs the handler in the session's transaction. Throws Unavailable.
   Handled Handle(const Command& command, Session& session);
 
-  // Whether the command's handler takes several commands at a time.
-  static bool TakesBatches(const Command& command);
-
-  // Runs commands of one seat, with pairwise disjoint keys, at a time. Empty when they must be run
-  // one by one, in a new transaction. Throws Unavailable.
+  // Runs commands of one seat at a time. Their keys are pairwise disjoint, unless the seat has
+  // batch_shares_keys(). Empty when they must be run one by one, in a new transaction. Throws
+  // Unavailable.
   std::optional<std::vector<Handled>> HandleBatch(std::span<const Command* const> commands,
                                                   Session& session);
 

@@ -7,10 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <iq/plugin.h>
+
+#include "plugins/billing/balances.h"
 
 namespace {
 
@@ -28,35 +29,10 @@ constexpr std::string_view kOpen = R"(
 constexpr std::string_view kLog =
     "INSERT INTO transaction_log (type, sum, user_id, details) VALUES (1, $1, $2, '{}')";
 
-// The same for many: the place in the arrays and the new balance of each that was credited.
-constexpr std::string_view kCreditAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS t(user_id, amount, i)
-  ), credited AS (
-    UPDATE balance AS b SET sum = b.sum + input.amount FROM input
-    WHERE b.user_id = input.user_id AND b.sum <= 9223372036854775807 - input.amount
-    RETURNING input.i, input.user_id, input.amount, b.sum
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 1, amount, user_id, '{}'::jsonb FROM credited ORDER BY i
-  )
-  SELECT i - 1, sum FROM credited)";
-
-constexpr std::string_view kOpenAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS t(user_id, amount, i)
-  ), opened AS (
-    INSERT INTO balance AS b (user_id, sum) SELECT user_id, amount FROM input
-    ON CONFLICT (user_id) DO UPDATE SET sum = b.sum + excluded.sum
-    WHERE b.sum <= 9223372036854775807 - excluded.sum
-    RETURNING b.user_id, b.sum
-  ), credited AS (
-    SELECT input.i, user_id, input.amount, opened.sum FROM input JOIN opened USING (user_id)
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 1, amount, user_id, '{}'::jsonb FROM credited ORDER BY i
-  )
-  SELECT i - 1, sum FROM credited)";
+constexpr std::string_view kLogAll = R"(
+  INSERT INTO transaction_log (type, sum, user_id, details)
+  SELECT 1, credit.sum, user_id, '{}'
+  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS credit(user_id, sum))";
 
 struct Credit {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -69,7 +45,7 @@ struct Credit {
   std::int64_t sum;
 };
 
-// Why `credit` met no row, given the user's balance, if there is one.
+// Why `credit` is refused, given the user's balance, if there is one.
 iq::Reject Refusal(const Credit& credit, std::optional<std::int64_t> balance) {
   const std::string user = std::to_string(credit.user);
   if (!balance) return {"unknown_user", "user " + user + " has no balance"};
@@ -82,6 +58,7 @@ iq::Reject Refusal(const Credit& credit, std::optional<std::int64_t> balance) {
 class Income {
  public:
   static constexpr std::string_view kType = "income";
+  static constexpr bool kBatchSharesKeys = true;
   static constexpr std::string_view kSchema = R"({
     "type": "object",
     "required": ["userId", "sum"],
@@ -125,49 +102,34 @@ class Income {
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) const {
     const std::vector<Credit> credits(commands.begin(), commands.end());
     std::vector<std::int64_t> users;
+    for (const Credit& credit : credits) users.push_back(credit.user);
+    billing::Balances balances(users, batch);
+    users.clear();
     std::vector<std::int64_t> sums;
-    for (const Credit& credit : credits) {
-      users.push_back(credit.user);
-      sums.push_back(credit.sum);
-    }
-    std::vector<std::optional<std::int64_t>> balances(credits.size());
-    for (const iq::Row row : batch.Query(open_accounts_ ? kOpenAll : kCreditAll, users, sums)) {
-      balances.at(static_cast<std::size_t>(row.Integer(0))) = row.Integer(1);
-    }
-    std::vector<std::size_t> refused;
     for (std::size_t i = 0; i < credits.size(); ++i) {
-      if (!balances[i]) {
-        refused.push_back(i);
+      const auto [user, sum] = credits[i];
+      const std::optional<std::int64_t> before = balances.Of(user);
+      const bool known = before || open_accounts_;
+      if (!known || before.value_or(0) > INT64_MAX - sum) {
+        const iq::Reject refusal = Refusal(credits[i], before);
+        batch.Reject(i, refusal.code(), refusal.what());
         continue;
       }
-      batch.Emit(i, "balance.income",
-                 {{"userId", users[i]}, {"sum", sums[i]}, {"balance", *balances[i]}});
+      const std::int64_t after = before.value_or(0) + sum;
+      balances.Set(user, after);
+      users.push_back(user);
+      sums.push_back(sum);
+      batch.Emit(i, "balance.income", {{"userId", user}, {"sum", sum}, {"balance", after}});
     }
-    Refuse(refused, credits, batch);
+    if (users.empty()) return;
+    balances.Write(batch);
+    batch.Execute(kLogAll, users, sums);
   }
 
  private:
   static std::optional<std::int64_t> Balance(iq::Context& context, std::int64_t user) {
     const auto row = context.QueryOne("SELECT sum FROM balance WHERE user_id = $1", user);
     return row ? std::optional(row->Integer(0)) : std::nullopt;
-  }
-
-  static void Refuse(std::span<const std::size_t> refused, std::span<const Credit> credits,
-                     iq::BatchContext& batch) {
-    if (refused.empty()) return;
-    std::vector<std::int64_t> users;
-    for (const std::size_t i : refused) users.push_back(credits[i].user);
-    std::unordered_map<std::int64_t, std::int64_t> balances;
-    for (const iq::Row row :
-         batch.Query("SELECT user_id, sum FROM balance WHERE user_id = ANY($1::bigint[])", users)) {
-      balances.emplace(row.Integer(0), row.Integer(1));
-    }
-    for (const std::size_t i : refused) {
-      const auto found = balances.find(credits[i].user);
-      const auto refusal = Refusal(
-          credits[i], found == balances.end() ? std::nullopt : std::optional(found->second));
-      batch.Reject(i, refusal.code(), refusal.what());
-    }
   }
 
   bool open_accounts_;

@@ -5,14 +5,17 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <iq/plugin.h>
+
+#include "plugins/billing/balances.h"
 
 namespace {
 
@@ -40,61 +43,20 @@ constexpr std::string_view kCredit = R"(
 constexpr std::string_view kLog =
     "INSERT INTO transaction_log (type, sum, user_id, details) VALUES (3, $1, $2, $3)";
 
-// The same for many. Each gives the place in the arrays, the balance afterwards, and whether the
-// command was carried out in full.
-constexpr std::string_view kLockAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
-    WITH ORDINALITY AS t(amount, user_id, uuid, i)
-  ), done AS (
-    UPDATE balance AS b SET sum = b.sum - input.amount FROM input
-    WHERE b.user_id = input.user_id AND b.sum >= input.amount
-      AND NOT EXISTS (SELECT 1 FROM blocked_money AS h WHERE h.uuid = input.uuid)
-    RETURNING input.i, input.user_id, input.amount, input.uuid, b.sum
-  ), held AS (
-    INSERT INTO blocked_money (uuid, user_id, sum) SELECT uuid, user_id, amount FROM done
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 3, amount, user_id, jsonb_build_object('event', 'lock', 'uuid', uuid)
-    FROM done ORDER BY i
-  )
-  SELECT i - 1, sum, true FROM done)";
-
-constexpr std::string_view kWithdrawAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
-    WITH ORDINALITY AS t(amount, user_id, uuid, i)
-  ), done AS (
-    DELETE FROM blocked_money AS h USING input
-    WHERE h.uuid = input.uuid AND h.user_id = input.user_id AND h.sum = input.amount
-    RETURNING input.i, input.user_id, input.amount, input.uuid
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 3, amount, user_id, jsonb_build_object('event', 'withdraw', 'uuid', uuid)
-    FROM done ORDER BY i
-  )
-  SELECT done.i - 1, b.sum, true FROM done LEFT JOIN balance AS b ON b.user_id = done.user_id)";
-
-constexpr std::string_view kUnlockAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])
-    WITH ORDINALITY AS t(amount, user_id, uuid, i)
-  ), freed AS (
-    DELETE FROM blocked_money AS h USING input
-    WHERE h.uuid = input.uuid AND h.user_id = input.user_id AND h.sum = input.amount
-    RETURNING input.i, input.user_id, input.amount, input.uuid
-  ), done AS (
-    UPDATE balance AS b SET sum = b.sum + freed.amount FROM freed
-    WHERE b.user_id = freed.user_id AND b.sum <= 9223372036854775807 - freed.amount
-    RETURNING freed.i, freed.user_id, freed.amount, freed.uuid, b.sum
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 3, amount, user_id, jsonb_build_object('event', 'unlock', 'uuid', uuid)
-    FROM done ORDER BY i
-  )
-  SELECT freed.i - 1, done.sum, done.i IS NOT NULL FROM freed LEFT JOIN done ON done.i = freed.i)";
-
-constexpr std::array<std::string_view, 3> kStatementsForAll{kLockAll, kWithdrawAll, kUnlockAll};
+// The same for many.
+constexpr std::string_view kReadHolds = R"(
+  SELECT uuid, user_id, sum FROM blocked_money
+  WHERE uuid = ANY((SELECT $1::text[])::text[]) ORDER BY uuid FOR UPDATE)";
+constexpr std::string_view kDeleteHolds =
+    "DELETE FROM blocked_money WHERE uuid = ANY((SELECT $1::text[])::text[])";
+constexpr std::string_view kInsertHolds = R"(
+  INSERT INTO blocked_money (uuid, user_id, sum)
+  SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])))";
+constexpr std::string_view kLogAll = R"(
+  INSERT INTO transaction_log (type, sum, user_id, details)
+  SELECT 3, done.sum, user_id, jsonb_build_object('event', event, 'uuid', uuid)
+  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::text[]),
+              (SELECT $4::text[])) AS done(user_id, sum, event, uuid))";
 
 struct Order {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -148,12 +110,58 @@ std::string HoldKey(std::string_view uuid) {
 struct Hold {
   std::int64_t user;
   std::int64_t sum;
+  bool operator==(const Hold&) const = default;
+};
+
+// The holds that a batch's commands are about: read before those are decided, written afterwards.
+class Holds {
+ public:
+  // Nobody else can change those in between. Waits for the rows.
+  Holds(const std::vector<std::string_view>& uuids, iq::BatchContext& batch) {
+    for (const iq::Row row : batch.Query(kReadHolds, uuids)) {
+      const Hold hold{row.Integer(1), row.Integer(2)};
+      changes_.emplace(std::string(row.Text(0)), Change{hold, hold});
+    }
+  }
+
+  std::optional<Hold> Of(std::string_view uuid) const {
+    const auto change = changes_.find(uuid);
+    return change == changes_.end() ? std::nullopt : change->second.after;
+  }
+
+  void Set(std::string_view uuid, std::optional<Hold> hold) {
+    changes_.try_emplace(std::string(uuid)).first->second.after = hold;
+  }
+
+  // Does not wait for the database.
+  void Write(iq::BatchContext& batch) const {
+    std::vector<std::string_view> gone;
+    std::vector<std::string_view> uuids;
+    std::vector<std::int64_t> users;
+    std::vector<std::int64_t> sums;
+    for (const auto& [uuid, change] : changes_) {
+      if (change.before == change.after) continue;
+      if (change.before) gone.push_back(uuid);
+      if (!change.after) continue;
+      uuids.push_back(uuid);
+      users.push_back(change.after->user);
+      sums.push_back(change.after->sum);
+    }
+    if (!gone.empty()) batch.Execute(kDeleteHolds, gone);
+    if (!uuids.empty()) batch.Execute(kInsertHolds, uuids, users, sums);
+  }
+
+ private:
+  struct Change {
+    std::optional<Hold> before;
+    std::optional<Hold> after;
+  };
+  std::map<std::string, Change, std::less<>> changes_;
 };
 
 std::string UserText(const Order& order) { return "user " + std::to_string(order.user); }
 
-// Why no money could be held, given the hold of that uuid and the user's balance, if they are
-// there.
+// Why no money is held, given the hold of that uuid and the user's balance, if they are there.
 iq::Reject LockRefusal(const Order& order, bool hold_exists, std::optional<std::int64_t> balance) {
   if (hold_exists) return {"hold_exists", "a hold of this uuid stands already"};
   if (!balance) return {"unknown_user", UserText(order) + " has no balance"};
@@ -163,7 +171,7 @@ iq::Reject LockRefusal(const Order& order, bool hold_exists, std::optional<std::
   throw iq::Retry("balance_changed", "the balance of " + UserText(order) + " changed meanwhile");
 }
 
-// Why no hold was met, given the one of that uuid, if there is one.
+// Why the hold of that uuid, if there is one, is not freed.
 iq::Reject FreeRefusal(const Order& order, std::optional<Hold> hold, bool await_hold) {
   if (!hold || hold->user != order.user) {
     const std::string reason = UserText(order) + " has no hold of this uuid";
@@ -174,9 +182,16 @@ iq::Reject FreeRefusal(const Order& order, std::optional<Hold> hold, bool await_
   throw iq::Retry("hold_changed", "the hold changed meanwhile");
 }
 
+// Why the money of a hold is not given back, given the user's balance, if there is one.
+iq::Reject CreditRefusal(const Order& order, std::optional<std::int64_t> balance) {
+  if (!balance) return {"unknown_user", UserText(order) + " has no balance"};
+  return {"balance_overflow", "the balance of " + UserText(order) + " would exceed 64 bits"};
+}
+
 class Lock {
  public:
   static constexpr std::string_view kType = "lock";
+  static constexpr bool kBatchSharesKeys = true;
   static constexpr std::string_view kSchema = R"({
     "type": "object",
     "required": ["userId", "sum", "details"],
@@ -236,18 +251,36 @@ class Lock {
     context.Emit("balance.lock", Data(order, balance).text());
   }
 
-  // One statement for each event that occurs. Keys are disjoint, so the order does not matter.
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) const {
     const std::vector<Order> orders(commands.begin(), commands.end());
-    for (const Event event : {Event::kLock, Event::kWithdraw, Event::kUnlock}) {
-      std::vector<std::size_t> group;
-      for (std::size_t i = 0; i < orders.size(); ++i) {
-        if (orders[i].event == event) group.push_back(i);
-      }
-      if (group.empty()) continue;
-      const std::vector<std::size_t> refused = Run(event, group, orders, batch);
-      if (!refused.empty()) Refuse(refused, orders, commands, batch);
+    std::vector<std::int64_t> users;
+    std::vector<std::string_view> uuids;
+    for (const Order& order : orders) {
+      users.push_back(order.user);
+      uuids.push_back(order.uuid);
     }
+    billing::Balances balances(users, batch);
+    Holds holds(uuids, batch);
+    users.clear();
+    uuids.clear();
+    std::vector<std::int64_t> sums;
+    std::vector<std::string_view> events;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      const Order& order = orders[i];
+      if (const auto refusal = Decide(order, AwaitsHold(commands[i]), balances, holds)) {
+        batch.Reject(i, refusal->code(), refusal->what());
+        continue;
+      }
+      users.push_back(order.user);
+      sums.push_back(order.sum);
+      events.push_back(order.event_name());
+      uuids.push_back(order.uuid);
+      batch.Emit(i, "balance.lock", Data(order, balances.Of(order.user)).text());
+    }
+    if (users.empty()) return;
+    balances.Write(batch);
+    holds.Write(batch);
+    batch.Execute(kLogAll, users, sums, events, uuids);
   }
 
  private:
@@ -295,76 +328,30 @@ class Lock {
   static std::int64_t GiveBack(const Order& order, iq::Context& context) {
     const auto row = context.QueryOne(kCredit, order.sum, order.user);
     if (row) return row->Integer(0);
-    if (!Balance(order, context)) {
-      throw iq::Reject("unknown_user", UserText(order) + " has no balance");
-    }
-    throw iq::Reject("balance_overflow",
-                     "the balance of " + UserText(order) + " would exceed 64 bits");
+    throw CreditRefusal(order, Balance(order, context));
   }
 
-  // Carries out the orders of `group`, and returns those for which nothing was written.
-  static std::vector<std::size_t> Run(Event event, std::span<const std::size_t> group,
-                                      std::span<const Order> orders, iq::BatchContext& batch) {
-    std::vector<std::int64_t> sums;
-    std::vector<std::int64_t> users;
-    std::vector<std::string_view> uuids;
-    for (const std::size_t i : group) {
-      sums.push_back(orders[i].sum);
-      users.push_back(orders[i].user);
-      uuids.push_back(orders[i].uuid);
-    }
-    std::vector<bool> done(group.size());
-    std::vector<std::optional<std::int64_t>> balances(group.size());
-    const auto statement = kStatementsForAll[static_cast<std::size_t>(event)];
-    for (const iq::Row row : batch.Query(statement, sums, users, uuids)) {
-      if (!row.Bool(2)) batch.Discard();
-      const auto place = static_cast<std::size_t>(row.Integer(0));
-      done.at(place) = true;
-      balances.at(place) = row.FindInteger(1);
-    }
-    std::vector<std::size_t> rest;
-    for (std::size_t place = 0; place < group.size(); ++place) {
-      const std::size_t i = group[place];
-      if (done[place]) {
-        batch.Emit(i, "balance.lock", Data(orders[i], balances[place]).text());
-      } else {
-        rest.push_back(i);
+  // Carries the order out on `balances` and `holds`, or says why not.
+  static std::optional<iq::Reject> Decide(const Order& order, bool await_hold,
+                                          billing::Balances& balances, Holds& holds) {
+    const std::optional<std::int64_t> balance = balances.Of(order.user);
+    const std::optional<Hold> hold = holds.Of(order.uuid);
+    const Hold asked{order.user, order.sum};
+    if (order.event == Event::kLock) {
+      if (hold || !balance || *balance < order.sum) {
+        return LockRefusal(order, hold.has_value(), balance);
       }
+      balances.Set(order.user, *balance - order.sum);
+      holds.Set(order.uuid, asked);
+      return std::nullopt;
     }
-    return rest;
-  }
-
-  void Refuse(std::span<const std::size_t> refused, std::span<const Order> orders,
-              std::span<const iq::Command> commands, iq::BatchContext& batch) const {
-    std::vector<std::int64_t> users;
-    std::vector<std::string_view> uuids;
-    for (const std::size_t i : refused) {
-      users.push_back(orders[i].user);
-      uuids.push_back(orders[i].uuid);
+    if (hold != asked) return FreeRefusal(order, hold, await_hold);
+    if (order.event == Event::kUnlock) {
+      if (!balance || *balance > INT64_MAX - order.sum) return CreditRefusal(order, balance);
+      balances.Set(order.user, *balance + order.sum);
     }
-    std::unordered_map<std::int64_t, std::int64_t> balances;
-    for (const iq::Row row :
-         batch.Query("SELECT user_id, sum FROM balance WHERE user_id = ANY($1::bigint[])", users)) {
-      balances.emplace(row.Integer(0), row.Integer(1));
-    }
-    std::unordered_map<std::string_view, Hold> holds;
-    for (const iq::Row row : batch.Query(
-             "SELECT uuid, user_id, sum FROM blocked_money WHERE uuid = ANY($1::text[])", uuids)) {
-      holds.emplace(row.Text(0), Hold{row.Integer(1), row.Integer(2)});
-    }
-    for (const std::size_t i : refused) {
-      const auto balance = balances.find(orders[i].user);
-      const auto hold = holds.find(orders[i].uuid);
-      const bool stands = hold != holds.end();
-      const iq::Reject refusal =
-          orders[i].event == Event::kLock
-              ? LockRefusal(
-                    orders[i], stands,
-                    balance == balances.end() ? std::nullopt : std::optional(balance->second))
-              : FreeRefusal(orders[i], stands ? std::optional(hold->second) : std::nullopt,
-                            AwaitsHold(commands[i]));
-      batch.Reject(i, refusal.code(), refusal.what());
-    }
+    holds.Set(order.uuid, std::nullopt);
+    return std::nullopt;
   }
 
   bool await_hold_;

@@ -6,10 +6,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <iq/plugin.h>
+
+#include "plugins/billing/balances.h"
 
 namespace {
 
@@ -28,34 +29,11 @@ constexpr std::string_view kMove = R"(
 constexpr std::string_view kLog =
     "INSERT INTO transaction_log (type, sum, user_id, details) VALUES (4, $1, $2, $3)";
 
-// The same for many: for each that fits, the place in the arrays, whether this is the receiver's
-// row, and its new balance.
-constexpr std::string_view kMoveAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
-    WITH ORDINALITY AS t(payer, receiver, amount, i)
-  ), fit AS (
-    SELECT input.* FROM input
-    JOIN balance AS p ON p.user_id = input.payer AND p.sum >= input.amount
-    JOIN balance AS r ON r.user_id = input.receiver AND r.sum <= 9223372036854775807 - input.amount
-    WHERE input.payer <> input.receiver
-  ), leg AS (
-    SELECT fit.*, payer AS user_id, false AS credit FROM fit
-    UNION ALL SELECT fit.*, receiver, true FROM fit
-  ), moved AS (
-    UPDATE balance AS b
-    SET sum = CASE WHEN leg.credit THEN b.sum + leg.amount ELSE b.sum - leg.amount END
-    FROM leg
-    WHERE b.user_id = leg.user_id
-      AND CASE WHEN leg.credit THEN b.sum <= 9223372036854775807 - leg.amount
-               ELSE b.sum >= leg.amount END
-    RETURNING leg.i, leg.payer, leg.receiver, leg.amount, leg.credit, b.sum
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 4, amount, receiver, jsonb_build_object('user_from_id', payer)
-    FROM moved WHERE credit ORDER BY i
-  )
-  SELECT i - 1, credit, sum FROM moved)";
+constexpr std::string_view kLogAll = R"(
+  INSERT INTO transaction_log (type, sum, user_id, details)
+  SELECT 4, transfer.sum, receiver, jsonb_build_object('user_from_id', payer)
+  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::bigint[]))
+  AS transfer(payer, receiver, sum))";
 
 struct Transfer {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -72,15 +50,20 @@ struct Transfer {
 };
 
 // What is, or becomes, of the two balances.
-struct Balances {
+struct BothBalances {
   std::optional<std::int64_t> payer;
   std::optional<std::int64_t> receiver;
 };
 
 bool SameUser(const Transfer& transfer) { return transfer.payer == transfer.receiver; }
 
-// Why `transfer` met no row, given the balances that there are.
-iq::Reject Refusal(const Transfer& transfer, const Balances& balances) {
+bool Fits(const Transfer& transfer, const BothBalances& balances) {
+  return !SameUser(transfer) && balances.payer && *balances.payer >= transfer.sum &&
+         balances.receiver && *balances.receiver <= INT64_MAX - transfer.sum;
+}
+
+// Why `transfer` is refused, given the balances that there are.
+iq::Reject Refusal(const Transfer& transfer, const BothBalances& balances) {
   const std::string payer = std::to_string(transfer.payer);
   const std::string receiver = std::to_string(transfer.receiver);
   if (SameUser(transfer)) return {"same_user", "user " + payer + " is both payer and receiver"};
@@ -101,6 +84,7 @@ iq::Reject Refusal(const Transfer& transfer, const Balances& balances) {
 class TransferHandler {
  public:
   static constexpr std::string_view kType = "transfer";
+  static constexpr bool kBatchSharesKeys = true;
   static constexpr std::string_view kSchema = R"({
     "type": "object",
     "required": ["userId", "sum", "details"],
@@ -141,7 +125,7 @@ class TransferHandler {
   void Handle(const iq::Command& command, iq::Context& context) {
     const Transfer transfer(command);
     if (SameUser(transfer)) throw Refusal(transfer, {});
-    Balances after;
+    BothBalances after;
     for (const iq::Row row :
          context.Query(kMove, transfer.payer, transfer.receiver, transfer.sum)) {
       (row.Integer(0) == transfer.payer ? after.payer : after.receiver) = row.Integer(1);
@@ -152,83 +136,58 @@ class TransferHandler {
     }
     context.Execute(kLog, transfer.sum, transfer.receiver,
                     iq::Object({{"user_from_id", transfer.payer}}).text());
-    context.Emit("balance.transfer", {{"userId", transfer.receiver},
-                                      {"userFromId", transfer.payer},
-                                      {"sum", transfer.sum},
-                                      {"balance", after.receiver},
-                                      {"balanceFrom", after.payer}});
+    context.Emit("balance.transfer", Data(transfer, after).text());
   }
 
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) {
     const std::vector<Transfer> transfers(commands.begin(), commands.end());
-    const std::vector<Balances> after = Move(transfers, batch);
-    std::vector<std::size_t> refused;
+    std::vector<std::int64_t> users;
+    for (const Transfer& transfer : transfers) {
+      users.push_back(transfer.payer);
+      users.push_back(transfer.receiver);
+    }
+    billing::Balances balances(users, batch);
+    std::vector<std::int64_t> payers;
+    std::vector<std::int64_t> receivers;
+    std::vector<std::int64_t> sums;
     for (std::size_t i = 0; i < transfers.size(); ++i) {
-      if (after[i].payer.has_value() != after[i].receiver.has_value()) batch.Discard();
-      if (!after[i].payer) {
-        refused.push_back(i);
+      const auto [payer, receiver, sum] = transfers[i];
+      const BothBalances before{balances.Of(payer), balances.Of(receiver)};
+      if (!Fits(transfers[i], before)) {
+        const iq::Reject refusal = Refusal(transfers[i], before);
+        batch.Reject(i, refusal.code(), refusal.what());
         continue;
       }
-      batch.Emit(i, "balance.transfer",
-                 {{"userId", transfers[i].receiver},
-                  {"userFromId", transfers[i].payer},
-                  {"sum", transfers[i].sum},
-                  {"balance", after[i].receiver},
-                  {"balanceFrom", after[i].payer}});
+      const BothBalances after{*before.payer - sum, *before.receiver + sum};
+      balances.Set(payer, *after.payer);
+      balances.Set(receiver, *after.receiver);
+      payers.push_back(payer);
+      receivers.push_back(receiver);
+      sums.push_back(sum);
+      batch.Emit(i, "balance.transfer", Data(transfers[i], after).text());
     }
-    Refuse(refused, transfers, batch);
+    if (sums.empty()) return;
+    balances.Write(batch);
+    batch.Execute(kLogAll, payers, receivers, sums);
   }
 
  private:
-  static Balances Look(const Transfer& transfer, iq::Context& context) {
-    Balances balances;
+  static iq::Object Data(const Transfer& transfer, const BothBalances& after) {
+    return iq::Object({{"userId", transfer.receiver},
+                       {"userFromId", transfer.payer},
+                       {"sum", transfer.sum},
+                       {"balance", after.receiver},
+                       {"balanceFrom", after.payer}});
+  }
+
+  static BothBalances Look(const Transfer& transfer, iq::Context& context) {
+    BothBalances balances;
     for (const iq::Row row :
          context.Query("SELECT user_id, sum FROM balance WHERE user_id = $1 OR user_id = $2",
                        transfer.payer, transfer.receiver)) {
       (row.Integer(0) == transfer.payer ? balances.payer : balances.receiver) = row.Integer(1);
     }
     return balances;
-  }
-
-  static std::vector<Balances> Move(std::span<const Transfer> transfers, iq::BatchContext& batch) {
-    std::vector<std::int64_t> payers;
-    std::vector<std::int64_t> receivers;
-    std::vector<std::int64_t> sums;
-    for (const Transfer& transfer : transfers) {
-      payers.push_back(transfer.payer);
-      receivers.push_back(transfer.receiver);
-      sums.push_back(transfer.sum);
-    }
-    std::vector<Balances> after(transfers.size());
-    for (const iq::Row row : batch.Query(kMoveAll, payers, receivers, sums)) {
-      Balances& balances = after.at(static_cast<std::size_t>(row.Integer(0)));
-      (row.Bool(1) ? balances.receiver : balances.payer) = row.Integer(2);
-    }
-    return after;
-  }
-
-  static void Refuse(std::span<const std::size_t> refused, std::span<const Transfer> transfers,
-                     iq::BatchContext& batch) {
-    if (refused.empty()) return;
-    std::vector<std::int64_t> users;
-    for (const std::size_t i : refused) {
-      users.push_back(transfers[i].payer);
-      users.push_back(transfers[i].receiver);
-    }
-    std::unordered_map<std::int64_t, std::int64_t> known;
-    for (const iq::Row row :
-         batch.Query("SELECT user_id, sum FROM balance WHERE user_id = ANY($1::bigint[])", users)) {
-      known.emplace(row.Integer(0), row.Integer(1));
-    }
-    const auto balance = [&known](std::int64_t user) {
-      const auto found = known.find(user);
-      return found == known.end() ? std::nullopt : std::optional(found->second);
-    };
-    for (const std::size_t i : refused) {
-      const auto refusal =
-          Refusal(transfers[i], {balance(transfers[i].payer), balance(transfers[i].receiver)});
-      batch.Reject(i, refusal.code(), refusal.what());
-    }
   }
 };
 

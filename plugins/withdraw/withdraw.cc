@@ -5,10 +5,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <iq/plugin.h>
+
+#include "plugins/billing/balances.h"
 
 namespace {
 
@@ -18,19 +19,10 @@ constexpr std::string_view kDebit = R"(
 constexpr std::string_view kLog =
     "INSERT INTO transaction_log (type, sum, user_id, details) VALUES (2, $1, $2, '{}')";
 
-// The same for many: the place in the arrays and the new balance of each that was debited.
-constexpr std::string_view kDebitAll = R"(
-  WITH input AS (
-    SELECT * FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS t(user_id, amount, i)
-  ), debited AS (
-    UPDATE balance AS b SET sum = b.sum - input.amount FROM input
-    WHERE b.user_id = input.user_id AND b.sum >= input.amount
-    RETURNING input.i, input.user_id, input.amount, b.sum
-  ), logged AS (
-    INSERT INTO transaction_log (type, sum, user_id, details)
-    SELECT 2, amount, user_id, '{}'::jsonb FROM debited ORDER BY i
-  )
-  SELECT i - 1, sum FROM debited)";
+constexpr std::string_view kLogAll = R"(
+  INSERT INTO transaction_log (type, sum, user_id, details)
+  SELECT 2, debit.sum, user_id, '{}'
+  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS debit(user_id, sum))";
 
 struct Debit {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -43,7 +35,7 @@ struct Debit {
   std::int64_t sum;
 };
 
-// Why `debit` met no row, given the user's balance, if there is one.
+// Why `debit` is refused, given the user's balance, if there is one.
 iq::Reject Refusal(const Debit& debit, std::optional<std::int64_t> balance) {
   const std::string user = std::to_string(debit.user);
   if (!balance) return {"unknown_user", "user " + user + " has no balance"};
@@ -56,6 +48,7 @@ iq::Reject Refusal(const Debit& debit, std::optional<std::int64_t> balance) {
 class Withdraw {
  public:
   static constexpr std::string_view kType = "withdraw";
+  static constexpr bool kBatchSharesKeys = true;
   static constexpr std::string_view kSchema = R"({
     "type": "object",
     "required": ["userId", "sum"],
@@ -96,49 +89,33 @@ class Withdraw {
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) {
     const std::vector<Debit> debits(commands.begin(), commands.end());
     std::vector<std::int64_t> users;
+    for (const Debit& debit : debits) users.push_back(debit.user);
+    billing::Balances balances(users, batch);
+    users.clear();
     std::vector<std::int64_t> sums;
-    for (const Debit& debit : debits) {
-      users.push_back(debit.user);
-      sums.push_back(debit.sum);
-    }
-    std::vector<std::optional<std::int64_t>> balances(debits.size());
-    for (const iq::Row row : batch.Query(kDebitAll, users, sums)) {
-      balances.at(static_cast<std::size_t>(row.Integer(0))) = row.Integer(1);
-    }
-    std::vector<std::size_t> refused;
     for (std::size_t i = 0; i < debits.size(); ++i) {
-      if (!balances[i]) {
-        refused.push_back(i);
+      const auto [user, sum] = debits[i];
+      const std::optional<std::int64_t> before = balances.Of(user);
+      if (!before || *before < sum) {
+        const iq::Reject refusal = Refusal(debits[i], before);
+        batch.Reject(i, refusal.code(), refusal.what());
         continue;
       }
-      batch.Emit(i, "balance.withdraw",
-                 {{"userId", users[i]}, {"sum", sums[i]}, {"balance", *balances[i]}});
+      const std::int64_t after = *before - sum;
+      balances.Set(user, after);
+      users.push_back(user);
+      sums.push_back(sum);
+      batch.Emit(i, "balance.withdraw", {{"userId", user}, {"sum", sum}, {"balance", after}});
     }
-    Refuse(refused, debits, batch);
+    if (users.empty()) return;
+    balances.Write(batch);
+    batch.Execute(kLogAll, users, sums);
   }
 
  private:
   static std::optional<std::int64_t> Balance(iq::Context& context, std::int64_t user) {
     const auto row = context.QueryOne("SELECT sum FROM balance WHERE user_id = $1", user);
     return row ? std::optional(row->Integer(0)) : std::nullopt;
-  }
-
-  static void Refuse(std::span<const std::size_t> refused, std::span<const Debit> debits,
-                     iq::BatchContext& batch) {
-    if (refused.empty()) return;
-    std::vector<std::int64_t> users;
-    for (const std::size_t i : refused) users.push_back(debits[i].user);
-    std::unordered_map<std::int64_t, std::int64_t> balances;
-    for (const iq::Row row :
-         batch.Query("SELECT user_id, sum FROM balance WHERE user_id = ANY($1::bigint[])", users)) {
-      balances.emplace(row.Integer(0), row.Integer(1));
-    }
-    for (const std::size_t i : refused) {
-      const auto found = balances.find(debits[i].user);
-      const auto refusal =
-          Refusal(debits[i], found == balances.end() ? std::nullopt : std::optional(found->second));
-      batch.Reject(i, refusal.code(), refusal.what());
-    }
   }
 };
 

@@ -205,9 +205,12 @@ typedef struct iq_host {
 
 /* ---- what a plugin offers --------------------------------------------------------------------- */
 
+/* A flag of a command type: its handle_batch takes commands that share lock keys, too. */
+#define IQ_BATCH_SHARES_KEYS 1u
+
 typedef struct iq_command_type {
   uint32_t struct_size;
-  uint32_t flags; /* 0 */
+  uint32_t flags; /* IQ_BATCH_SHARES_KEYS, or 0. A host does not look at bits it does not know. */
   iq_str type;
   iq_str schema; /* JSON Schema (draft 7) of the body. Empty: any object. */
 
@@ -224,8 +227,9 @@ typedef struct iq_command_type {
    * but the transaction and emit. [worker] */
   iq_outcome (*handle)(void *handler, const iq_command *command, iq_context *context);
 
-  /* Carries out `count` commands (at least 2) with pairwise disjoint lock keys, with exactly the
-   * meaning of handling them one by one; contexts[i] belongs to commands[i], and a statement through any
+  /* Carries out `count` commands (at least 2) with pairwise disjoint lock keys, or, with
+   * IQ_BATCH_SHARES_KEYS, with any, with exactly the meaning of handling them one by one in their
+   * order; contexts[i] belongs to commands[i], and a statement through any
    * of them serves all. outcomes[i] is DONE on entry: set it to REJECT after fail(contexts[i], …) where
    * nothing was written for that command. Any other return than DONE, and any failed statement, discards
    * the run, and the host handles the commands one by one. Optional. [worker] */

@@ -263,8 +263,9 @@ class Context : public Transaction {
   void Log(LogLevel level, std::string_view text) noexcept { host().Log(level, text, raw()); }
 };
 
-// Commands of one type that are handled together. Their lock keys are pairwise disjoint. Each is
-// done unless it is rejected; `index` is the command's place in the span.
+// Commands of one type that are handled together. Their lock keys are pairwise disjoint, unless the
+// handler says kBatchSharesKeys. Each is done unless it is rejected; `index` is the command's place
+// in the span.
 class BatchContext : public Transaction {
  public:
   // What Discard throws.

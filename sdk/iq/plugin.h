@@ -17,7 +17,10 @@
 //                                                schema cannot say. Without it, no locks.
 //   void HandleBatch(std::span<const Command>, BatchContext&)
 //                                                set-based, with exactly the meaning of Handle for
-//                                                each command.
+//                                                each command, in their order.
+//   static constexpr bool kBatchSharesKeys = true
+//                                                HandleBatch takes commands that share lock keys,
+//                                                too, so that all of a busy user are one call.
 //   static constexpr std::string_view kEvents    the events it may emit, for `iq asyncapi`: a JSON
 //                                                object of their names and, for each, the JSON
 //                                                Schema of its data; "{}" for none. Once one part
@@ -97,6 +100,11 @@ template <typename H>
 concept HandlesBatches = requires(H handler, std::span<const Command> commands,
                                   BatchContext& batch) {
   handler.HandleBatch(commands, batch);
+};
+
+template <typename H>
+concept SharesKeys = requires {
+  requires H::kBatchSharesKeys;
 };
 
 // What the host's `handler` pointer points to.
@@ -250,6 +258,10 @@ consteval iq_command_type MakeCommandType() {
   if constexpr (Plans<H>) type.plan = &PlanCommand<H>;
   type.handle = &HandleCommand<H>;
   if constexpr (HandlesBatches<H>) type.handle_batch = &HandleCommands<H>;
+  if constexpr (SharesKeys<H>) {
+    static_assert(HandlesBatches<H>, "kBatchSharesKeys says something of HandleBatch");
+    type.flags |= IQ_BATCH_SHARES_KEYS;
+  }
   return type;
 }
 

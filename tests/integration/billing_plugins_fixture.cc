@@ -92,7 +92,12 @@ std::optional<std::vector<std::string>> BillingWorker::RunBatch(
     session_->Rollback();
     return std::nullopt;
   }
-  session_->Commit();
+  try {
+    session_->Commit();
+  } catch (const StoreError&) {
+    session_->Rollback();
+    return std::nullopt;
+  }
   std::vector<std::string> replies;
   for (const Handled& one : *handled) replies.push_back(Reply(one.verdict));
   return replies;
@@ -117,7 +122,7 @@ BillingPlugins::BillingPlugins(StoreKind store, bool open_accounts)
 void BillingPlugins::SetUp() {
   ASSERT_THAT(directory_.refused(), testing::IsEmpty());
   for (const char* type : {"income", "withdraw", "transfer", "lock"}) {
-    ASSERT_NE(directory_.routes()->types.at(type).type->handle_batch, nullptr) << type;
+    ASSERT_TRUE(Seat(directory_.routes()->types.at(type)).batch_shares_keys()) << type;
   }
   Fill({});
 }

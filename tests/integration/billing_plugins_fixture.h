@@ -31,8 +31,8 @@ class BillingWorker {
   // In a transaction of its own.
   Ran Run(const std::string& body);
 
-  // In one transaction, by HandleBatch: one type, disjoint keys. Nothing when the batch was given
-  // up. Throws std::runtime_error for a body that is not admitted.
+  // In one transaction, by HandleBatch: of one type. Nothing when the batch was given up. Throws
+  // std::runtime_error for a body that is not admitted.
   std::optional<std::vector<std::string>> RunBatch(const std::vector<BillingCommand>& commands);
 
   // What the command would have to lock. Throws std::runtime_error when it is not admitted.

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <future>
@@ -40,10 +39,6 @@ class Dice {
     return items[engine_() % items.size()];
   }
   bool OneIn(unsigned times) { return engine_() % times == 0; }
-  std::vector<std::int64_t> Shuffled(std::vector<std::int64_t> items) {
-    std::shuffle(items.begin(), items.end(), engine_);
-    return items;
-  }
 
  private:
   std::mt19937 engine_;
@@ -81,20 +76,16 @@ void DrawHold(BillingCommand& command, const BillingTables& tables, Dice& dice) 
   }
 }
 
-// Commands of one type that share neither users nor holds.
+// Commands of one type. Many share users and holds, and count on what those before have done.
 std::vector<BillingCommand> RandomBatch(const std::string& type, const BillingTables& tables,
                                         Dice& dice) {
+  constexpr std::size_t kCommands = 16;
   std::vector<BillingCommand> batch;
-  const auto users = dice.Shuffled(kUsers);
-  std::set<std::string> uuids;
-  for (std::size_t i = 0; i + 1 < users.size(); i += 2) {
-    BillingCommand command{.type = type, .user = users[i]};
+  while (batch.size() < kCommands) {
+    BillingCommand command{.type = type, .user = dice.Of(kUsers)};
     command.sum = dice.Of<std::int64_t>({1, 1000, 2000, 5000});
-    if (type == "transfer") command.payer = dice.OneIn(5) ? users[i] : users[i + 1];
-    if (type == "lock") {
-      DrawHold(command, tables, dice);
-      if (!uuids.insert(command.uuid).second) continue;
-    }
+    if (type == "transfer") command.payer = dice.OneIn(5) ? command.user : dice.Of(kUsers);
+    if (type == "lock") DrawHold(command, tables, dice);
     batch.push_back(command);
   }
   return batch;
@@ -196,24 +187,16 @@ TEST_P(BillingPluginsAtRandom, DoWhatTheModelDoesInBatches) {
   for (unsigned seed = 0; seed < kSeeds; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     const Case random(seed, open_accounts());
-    std::set<std::string> gists;
-    bool undoes = false;
     for (std::size_t i = 0; i < random.batch.size(); ++i) {
-      const auto gist = gists.insert(Gist(random.batch[i], random.replies[i])).first;
-      undoes = undoes || kRefusedAfterWriting.contains(*gist);
+      seen.insert(Gist(random.batch[i], random.replies[i]));
     }
     Fill(random.before);
     const auto replies = worker().RunBatch(random.batch);
-    ASSERT_EQ(replies.has_value(), !undoes) << "a batch is given up where it must undo, only there";
-    if (replies) {
-      ASSERT_EQ(*replies, random.replies);
-      seen.merge(gists);
-    }
-    ASSERT_EQ(Tables().Text(), (replies ? random.after : random.before).Text());
+    ASSERT_TRUE(replies) << "the batch was given up";
+    ASSERT_EQ(*replies, random.replies);
+    ASSERT_EQ(Tables().Text(), random.after.Text());
   }
-  std::set<std::string> every = EveryGist(open_accounts());
-  for (const std::string& gist : kRefusedAfterWriting) every.erase(gist);
-  EXPECT_EQ(seen, every);
+  EXPECT_EQ(seen, EveryGist(open_accounts()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, BillingPluginsAtRandom,
@@ -245,32 +228,44 @@ BillingCommand RandomMove(Dice& dice) {
   return command;
 }
 
-TEST_P(BillingPluginsOn, KeepEveryThousandthWithoutAnyLock) {
-  constexpr unsigned kThreads = 4;
-  constexpr int kCommandsEach = 500;
-  using DoneByKind = std::map<std::string, std::int64_t>;
-  BillingTables tables;
-  tables.balances = {{1, 10000}, {2, 10000}, {3, 10000}};
-  Fill(tables);
+using DoneByKind = std::map<std::string, std::int64_t>;
 
-  std::vector<std::future<DoneByKind>> threads;
-  for (unsigned seed = 0; seed < kThreads; ++seed) {
-    threads.push_back(std::async(std::launch::async, [this, seed] {
-      BillingWorker own(directory(), database());
-      Dice dice(seed);
-      DoneByKind done;
-      for (int i = 0; i < kCommandsEach; ++i) {
-        const BillingCommand command = RandomMove(dice);
-        if (own.Run(command.Body()).reply.starts_with("done ")) ++done[command.Kind()];
-      }
-      return done;
-    }));
-  }
-  DoneByKind done;
-  for (auto& thread : threads) {
-    for (const auto& [kind, count] : thread.get()) done[kind] += count;
+void CountDone(const BillingCommand& command, const std::string& reply, DoneByKind& done) {
+  if (reply.starts_with("done ")) ++done[command.Kind()];
+}
+
+class BillingPluginsWithoutLocks : public BillingPluginsOn {
+ protected:
+  // What was done by several threads that each do `run` with a worker of their own.
+  template <typename Run>
+  DoneByKind OnThreads(Run run) {
+    constexpr unsigned kThreads = 4;
+    BillingTables tables;
+    tables.balances = {{1, 10000}, {2, 10000}, {3, 10000}};
+    Fill(tables);
+    std::vector<std::future<DoneByKind>> threads;
+    for (unsigned seed = 0; seed < kThreads; ++seed) {
+      threads.push_back(std::async(std::launch::async, [this, seed, run] {
+        BillingWorker own(directory(), database());
+        Dice dice(seed);
+        DoneByKind done;
+        run(own, dice, done);
+        return done;
+      }));
+    }
+    DoneByKind done;
+    for (auto& thread : threads) {
+      for (const auto& [kind, count] : thread.get()) done[kind] += count;
+    }
+    return done;
   }
 
+  void ExpectEveryThousandth(DoneByKind done);
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, BillingPluginsWithoutLocks, kBothStores, NameOf);
+
+void BillingPluginsWithoutLocks::ExpectEveryThousandth(DoneByKind done) {
   const BillingTables after = Tables();
   std::int64_t total = done["lock/withdraw"] * 1000;
   for (const auto& [user, sum] : after.balances) total += sum;
@@ -282,6 +277,37 @@ TEST_P(BillingPluginsOn, KeepEveryThousandthWithoutAnyLock) {
     all_done += static_cast<std::size_t>(done[kind]);
   }
   EXPECT_EQ(after.log.size(), all_done);
+}
+
+TEST_P(BillingPluginsWithoutLocks, KeepEveryThousandth) {
+  ExpectEveryThousandth(OnThreads([](BillingWorker& own, Dice& dice, DoneByKind& done) {
+    for (int i = 0; i < 500; ++i) {
+      const BillingCommand command = RandomMove(dice);
+      CountDone(command, own.Run(command.Body()).reply, done);
+    }
+  }));
+}
+
+TEST_P(BillingPluginsWithoutLocks, KeepEveryThousandthInBatches) {
+  if (!database().store().takes_arrays()) GTEST_SKIP() << "the host gives it no batches";
+  ExpectEveryThousandth(OnThreads([](BillingWorker& own, Dice& dice, DoneByKind& done) {
+    for (int i = 0; i < 300; ++i) {
+      std::vector<BillingCommand> batch{RandomMove(dice)};
+      // A capture looks at no balance: only the row of its hold keeps it apart from a release.
+      if (batch[0].event == "withdraw") {
+        CountDone(batch[0], own.Run(batch[0].Body()).reply, done);
+        continue;
+      }
+      while (batch.size() < 4) {
+        const BillingCommand command = RandomMove(dice);
+        if (command.type == batch[0].type) batch.push_back(command);
+      }
+      const auto replies = own.RunBatch(batch);
+      for (std::size_t k = 0; replies && k < batch.size(); ++k) {
+        CountDone(batch[k], (*replies)[k], done);
+      }
+    }
+  }));
 }
 
 TEST_P(BillingPluginsOn, TakeASumHoweverItIsWritten) {

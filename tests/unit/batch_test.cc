@@ -13,6 +13,21 @@ namespace {
 
 using testing::ElementsAre;
 
+constexpr iq_command_type kDisjoint{};
+
+constexpr iq_command_type Sharing() {
+  iq_command_type type{};
+  type.flags = IQ_BATCH_SHARES_KEYS;
+  type.handle_batch = [](void*, const iq_command* const*, iq_context* const*, iq_outcome*,
+                         std::uint32_t) { return iq_outcome{IQ_DONE}; };
+  return type;
+}
+constexpr iq_command_type kSharing = Sharing();
+
+std::shared_ptr<Seat> NewSeat(const iq_command_type& type) {
+  return std::make_shared<Seat>(Route{.plugin = nullptr, .type = &type});
+}
+
 class GroupsTest : public testing::Test {
  protected:
   void Add(LockKeys keys, const std::shared_ptr<Seat>& seat) {
@@ -27,9 +42,10 @@ class GroupsTest : public testing::Test {
     return Batch::Groups(pointers_);
   }
 
-  const std::shared_ptr<Seat> income_ = std::make_shared<Seat>(Route{});
-  const std::shared_ptr<Seat> withdraw_ = std::make_shared<Seat>(Route{});
-  const std::shared_ptr<Seat> transfer_ = std::make_shared<Seat>(Route{});
+  const std::shared_ptr<Seat> income_ = NewSeat(kDisjoint);
+  const std::shared_ptr<Seat> withdraw_ = NewSeat(kDisjoint);
+  const std::shared_ptr<Seat> transfer_ = NewSeat(kDisjoint);
+  const std::shared_ptr<Seat> sharing_ = NewSeat(kSharing);
   std::deque<Item> items_;
   std::vector<Item*> pointers_;
 };
@@ -81,12 +97,38 @@ TEST_F(GroupsTest, TheOldestIsInTheFirstGroupThoughOthersHaveLongerChains) {
   EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2)));
 }
 
+TEST_F(GroupsTest, ACommonKeyIsNoReasonToPartWhereTheBatchEntryTakesIt) {
+  Add({"a"}, sharing_);
+  Add({"a", "b"}, sharing_);
+  Add({"b"}, sharing_);
+  Add({"b"}, income_);
+  Add({"b"}, sharing_);
+  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3), ElementsAre(4)));
+}
+
+TEST_F(GroupsTest, WhatSharesAKeyWithAnotherHandlersToo) {
+  Add({"a"}, sharing_);
+  Add({"b"}, income_);
+  Add({"a", "b"}, sharing_);
+  Add({"a"}, sharing_);
+  EXPECT_THAT(Groups(), ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2, 3)));
+}
+
+TEST_F(GroupsTest, AChainIsAsLongAsItsGroupsAreMany) {
+  Add({"x"}, transfer_);
+  for (int i = 0; i < 3; ++i) Add({"a"}, sharing_);
+  Add({"b"}, withdraw_);
+  Add({"b"}, income_);
+  EXPECT_THAT(Groups(),
+              ElementsAre(ElementsAre(0), ElementsAre(4), ElementsAre(1, 2, 3), ElementsAre(5)));
+}
+
 TEST_F(GroupsTest, RandomCommandsAreDisjointWithinAGroupAndOrderedAcrossThem) {
   std::minstd_rand random(3);
   for (int i = 0; i < 300; ++i) {
     std::set<std::string> keys;
     for (auto k = random() % 3; k > 0; --k) keys.insert(std::to_string(random() % 40));
-    Add({keys.begin(), keys.end()}, random() % 2 == 0 ? income_ : withdraw_);
+    Add({keys.begin(), keys.end()}, random() % 2 == 0 ? income_ : sharing_);
   }
   std::map<std::string, std::size_t> last_of_key;
   std::set<std::size_t> seen;
@@ -96,7 +138,8 @@ TEST_F(GroupsTest, RandomCommandsAreDisjointWithinAGroupAndOrderedAcrossThem) {
       ASSERT_TRUE(seen.insert(index).second);
       ASSERT_EQ(items_[index].command->seat, items_[group[0]].command->seat);
       for (const std::string& key : items_[index].command->keys) {
-        ASSERT_TRUE(keys_of_group.insert(key).second) << "two of a group share " << key;
+        const bool alone = keys_of_group.insert(key).second;
+        ASSERT_TRUE(alone || items_[index].command->seat == sharing_) << "two share " << key;
         const auto before = last_of_key.find(key);
         ASSERT_TRUE(before == last_of_key.end() || before->second < index);
         last_of_key[key] = index;

@@ -40,6 +40,7 @@ void ThrowAsTold(const iq::Command& command) {
 
 struct Thrower {
   static constexpr std::string_view kType = "thrower";
+  static constexpr bool kBatchSharesKeys = true;
   static constexpr std::string_view kSchema = R"({"type": "object"})";
   static constexpr std::string_view kEvents = R"({"thrown": {}})";
   static void Plan(const iq::Command& command, iq::Plan& plan) {
@@ -184,8 +185,10 @@ TEST_F(PluginSdk, WhatAHandlerLeavesOutIsZero) {
   EXPECT_EQ(nullptr, probe.plan);
   EXPECT_EQ(nullptr, iq::detail::MakePlugin<Probe>("probe", "1.0.0").get_extension);
   EXPECT_EQ(nullptr, probe.handle_batch);
+  EXPECT_EQ(0U, probe.flags);
   EXPECT_NE(nullptr, Type("thrower").plan);
   EXPECT_NE(nullptr, Type("thrower").handle_batch);
+  EXPECT_EQ(IQ_BATCH_SHARES_KEYS, Type("thrower").flags);
 }
 
 TEST_F(PluginSdk, TheEventsOfAllHandlersAreOneAnswer) {
