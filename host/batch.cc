@@ -65,7 +65,8 @@ class ReadyCommands {
   // All of the seat of the first command, which nothing can be ahead of.
   std::vector<std::size_t> TakeWithFirst() { return Take(by_seat_.front()); }
 
-  // All of the seat with the longest chain; of those alike, of that with the most. None at the end.
+  // All of the seat with the longest chain; of those alike, of that with the most
+  // ready ones. None at the end.
   std::vector<std::size_t> TakeNext() {
     const auto next = std::max_element(by_seat_.begin(), by_seat_.end(),
                                        [this](const auto& one, const auto& other) {
@@ -117,7 +118,7 @@ class ReadyCommands {
   }
 
   // By command: its seat's number, the next one with each of its keys, how many undone ones it
-  // waits for, and how many groups come one after the other from it on.
+  // waits for, and how many groups at least come one after the other from it on.
   std::vector<std::size_t> seats_;
   std::vector<std::vector<std::size_t>> followers_;
   std::vector<std::size_t> awaited_;
@@ -155,9 +156,8 @@ void Batch::Run(std::span<Item* const> items) {
   }
 }
 
-// In few groups, for each is a round trip: list scheduling that goes on where the longest chain
-// waits (T. C. Hu, "Parallel sequencing and assembly line problems", 1961), which makes about a
-// third fewer than the order of arrival where few users have many commands. The oldest command is
+// In few groups, for each costs round trips: list scheduling that goes on where the longest chain
+// waits (T. C. Hu, "Parallel sequencing and assembly line problems", 1961). The oldest command is
 // in the first one: however much stands behind others, a turn that is cut short has decided it.
 std::vector<std::vector<std::size_t>> Batch::Groups(std::span<Item* const> items) {
   if (items.empty()) return {};

@@ -1,12 +1,15 @@
 // The balances of a batch's users: read before its commands are decided, one after the other and in
 // memory, and written once they are. Amounts are in thousandths.
 //
-// Nobody else can change them in between, not even one who writes without holding the users' locks.
+// Nobody else can change one in between, not even who writes without holding the users' locks. An
+// account that is not there may be opened meanwhile: then Write() fails on its key, and the host
+// runs the commands one by one.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include <iq/plugin.h>
@@ -48,8 +51,8 @@ class Balances {
     bool opened = false;
   };
 
-  // In a subquery, an array's length is hidden from the server, which would otherwise plan each
-  // short one anew. That takes longer than to carry it out.
+  // In a subquery, an array's length is hidden from the server, which would otherwise plan anew for
+  // each short one. That takes longer than to carry it out.
   static constexpr std::string_view kRead = R"(
     SELECT user_id, sum FROM balance WHERE user_id = ANY((SELECT $1::bigint[])::bigint[])
     ORDER BY user_id FOR NO KEY UPDATE)";
@@ -72,7 +75,7 @@ class Balances {
     if (!users.empty()) batch.Execute(statement, users, sums);
   }
 
-  std::unordered_map<std::int64_t, Account> accounts_;
+  std::map<std::int64_t, Account> accounts_;  // By user.
 };
 
 }  // namespace billing

@@ -11,7 +11,7 @@
 
 #include <iq/plugin.h>
 
-#include "plugins/billing/balances.h"
+#include "billing/balances.h"
 
 namespace {
 
@@ -32,7 +32,7 @@ constexpr std::string_view kLog =
 constexpr std::string_view kLogAll = R"(
   INSERT INTO transaction_log (type, sum, user_id, details)
   SELECT 1, credit.sum, user_id, '{}'
-  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS credit(user_id, sum))";
+  FROM unnest($1::bigint[], $2::bigint[]) AS credit(user_id, sum))";
 
 struct Credit {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -102,6 +102,7 @@ class Income {
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) const {
     const std::vector<Credit> credits(commands.begin(), commands.end());
     std::vector<std::int64_t> users;
+    users.reserve(credits.size());
     for (const Credit& credit : credits) users.push_back(credit.user);
     billing::Balances balances(users, batch);
     users.clear();

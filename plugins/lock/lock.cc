@@ -15,7 +15,7 @@
 
 #include <iq/plugin.h>
 
-#include "plugins/billing/balances.h"
+#include "billing/balances.h"
 
 namespace {
 
@@ -43,7 +43,7 @@ constexpr std::string_view kCredit = R"(
 constexpr std::string_view kLog =
     "INSERT INTO transaction_log (type, sum, user_id, details) VALUES (3, $1, $2, $3)";
 
-// The same for many.
+// The same for many. The subqueries are those of billing/balances.h.
 constexpr std::string_view kReadHolds = R"(
   SELECT uuid, user_id, sum FROM blocked_money
   WHERE uuid = ANY((SELECT $1::text[])::text[]) ORDER BY uuid FOR UPDATE)";
@@ -51,12 +51,11 @@ constexpr std::string_view kDeleteHolds =
     "DELETE FROM blocked_money WHERE uuid = ANY((SELECT $1::text[])::text[])";
 constexpr std::string_view kInsertHolds = R"(
   INSERT INTO blocked_money (uuid, user_id, sum)
-  SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])))";
+  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]))";
 constexpr std::string_view kLogAll = R"(
   INSERT INTO transaction_log (type, sum, user_id, details)
   SELECT 3, done.sum, user_id, jsonb_build_object('event', event, 'uuid', uuid)
-  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::text[]),
-              (SELECT $4::text[])) AS done(user_id, sum, event, uuid))";
+  FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS done(user_id, sum, event, uuid))";
 
 struct Order {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -116,7 +115,8 @@ struct Hold {
 // The holds that a batch's commands are about: read before those are decided, written afterwards.
 class Holds {
  public:
-  // Nobody else can change those in between. Waits for the rows.
+  // Nobody else can change one in between. One that is not there may be made meanwhile: then
+  // Write() fails on its key, and the host runs the commands one by one. Waits for the rows.
   Holds(const std::vector<std::string_view>& uuids, iq::BatchContext& batch) {
     for (const iq::Row row : batch.Query(kReadHolds, uuids)) {
       const Hold hold{row.Integer(1), row.Integer(2)};
@@ -251,6 +251,8 @@ class Lock {
     context.Emit("balance.lock", Data(order, balance).text());
   }
 
+  // Takes balances before holds, and Handle a hold first: where others do without the users' locks,
+  // the database may have to end one of them, which the host then runs again.
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) const {
     const std::vector<Order> orders(commands.begin(), commands.end());
     std::vector<std::int64_t> users;

@@ -10,7 +10,7 @@
 
 #include <iq/plugin.h>
 
-#include "plugins/billing/balances.h"
+#include "billing/balances.h"
 
 namespace {
 
@@ -32,8 +32,7 @@ constexpr std::string_view kLog =
 constexpr std::string_view kLogAll = R"(
   INSERT INTO transaction_log (type, sum, user_id, details)
   SELECT 4, transfer.sum, receiver, jsonb_build_object('user_from_id', payer)
-  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[]), (SELECT $3::bigint[]))
-  AS transfer(payer, receiver, sum))";
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS transfer(payer, receiver, sum))";
 
 struct Transfer {
   // Throws iq::Invalid for a sum that is not above zero.

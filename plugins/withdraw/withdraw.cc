@@ -9,7 +9,7 @@
 
 #include <iq/plugin.h>
 
-#include "plugins/billing/balances.h"
+#include "billing/balances.h"
 
 namespace {
 
@@ -22,7 +22,7 @@ constexpr std::string_view kLog =
 constexpr std::string_view kLogAll = R"(
   INSERT INTO transaction_log (type, sum, user_id, details)
   SELECT 2, debit.sum, user_id, '{}'
-  FROM unnest((SELECT $1::bigint[]), (SELECT $2::bigint[])) AS debit(user_id, sum))";
+  FROM unnest($1::bigint[], $2::bigint[]) AS debit(user_id, sum))";
 
 struct Debit {
   // Throws iq::Invalid for a sum that is not above zero.
@@ -89,6 +89,7 @@ class Withdraw {
   void HandleBatch(std::span<const iq::Command> commands, iq::BatchContext& batch) {
     const std::vector<Debit> debits(commands.begin(), commands.end());
     std::vector<std::int64_t> users;
+    users.reserve(debits.size());
     for (const Debit& debit : debits) users.push_back(debit.user);
     billing::Balances balances(users, batch);
     users.clear();

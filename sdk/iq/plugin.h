@@ -20,7 +20,11 @@
 //                                                each command, in their order.
 //   static constexpr bool kBatchSharesKeys = true
 //                                                HandleBatch takes commands that share lock keys,
-//                                                too, so that all of a busy user are one call.
+//                                                too, so that all of a busy user are one call. An
+//                                                UPDATE … FROM unnest(…) will not do for those: it
+//                                                changes a row once, however many name it. Read
+//                                                the rows FOR UPDATE, decide one command after the
+//                                                other, and write once.
 //   static constexpr std::string_view kEvents    the events it may emit, for `iq asyncapi`: a JSON
 //                                                object of their names and, for each, the JSON
 //                                                Schema of its data; "{}" for none. Once one part

@@ -2,7 +2,6 @@
 // commands handled one by one.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kBatchType = "test.conformance_batch";
+constexpr const char* kSharedType = "test.conformance_batch_shared";
 
 class ConformanceBatchTest : public ConformanceTest {
  protected:
@@ -27,12 +27,13 @@ class ConformanceBatchTest : public ConformanceTest {
     for (std::size_t i = 0; i < how.size(); ++i) users.push_back(NewUser());
     return EndsOf(how, users);
   }
-  static Ends EndsOf(const std::vector<std::string>& how, const std::vector<std::int64_t>& users) {
+  static Ends EndsOf(const std::vector<std::string>& how, const std::vector<std::int64_t>& users,
+                     const char* type = kBatchType) {
     std::vector<AmqpPublishing> publishings;
     std::map<std::string, std::size_t> place_of;
     for (std::size_t i = 0; i < how.size(); ++i) {
-      const std::string details = json{{"how", how[i]}}.dump();
-      publishings.push_back({"billing", "", Body(kBatchType, users[i], "1", details), {}});
+      const std::string details = json{{"how", how[i]}, {"place", i}}.dump();
+      publishings.push_back({"billing", "", Body(type, users[i], "1", details), {}});
       publishings.back().properties.message_id = NewId();
       place_of[publishings.back().properties.message_id] = i;
     }
@@ -43,10 +44,9 @@ class ConformanceBatchTest : public ConformanceTest {
       EXPECT_TRUE(place_of.contains(event["commandId"])) << event;
       ends[place_of[event["commandId"]]] = EndOf(event);
     }
-    for (std::size_t i = 0; i < how.size(); ++i) {
-      const auto times = std::count(users.begin(), users.end(), users[i]);
-      EXPECT_EQ(iq().Balance(users[i]), ends[i] == "rejected" ? 0 : times);
-    }
+    std::map<std::int64_t, std::int64_t> times;
+    for (std::size_t i = 0; i < how.size(); ++i) times[users[i]] += ends[i] == "rejected" ? 0 : 1;
+    for (const auto& [user, sum] : times) EXPECT_EQ(iq().Balance(user), sum);
     return ends;
   }
 
@@ -73,6 +73,14 @@ TEST_F(ConformanceBatchTest, ThoseOfOneKeyAreNotHandledTogether) {
   const std::int64_t user = NewUser();
   const std::string together = OnServers() ? "2" : "1";
   EXPECT_EQ(EndsOf({"", "", ""}, {user, user, NewUser()}), Ends({together, "1", together}));
+}
+
+TEST_F(ConformanceBatchTest, ThoseOfOneKeyAreHandledTogetherWhereTheTypeTakesThem) {
+  const std::int64_t user = NewUser();
+  const std::string together = OnServers() ? "6" : "1";
+  EXPECT_EQ(EndsOf({"", "", "", "reject", "", ""}, {user, NewUser(), user, user, NewUser(), user},
+                   kSharedType),
+            Ends({together, together, together, "rejected", together, together}));
 }
 
 TEST_F(ConformanceBatchTest, ADiscardedRunIsHandledOneByOne) {

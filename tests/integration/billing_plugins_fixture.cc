@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <deque>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "host/batch.h"
 #include "host/command.h"
 
 namespace iq {
@@ -92,15 +94,52 @@ std::optional<std::vector<std::string>> BillingWorker::RunBatch(
     session_->Rollback();
     return std::nullopt;
   }
-  try {
-    session_->Commit();
-  } catch (const StoreError&) {
-    session_->Rollback();
-    return std::nullopt;
-  }
+  if (!Commit()) return std::nullopt;
   std::vector<std::string> replies;
   for (const Handled& one : *handled) replies.push_back(Reply(one.verdict));
   return replies;
+}
+
+std::optional<std::vector<std::string>> BillingWorker::RunInGroups(
+    const std::vector<BillingCommand>& commands) {
+  std::deque<Item> items;
+  std::vector<Item*> pointers;
+  for (const BillingCommand& command : commands) {
+    items.emplace_back().command = Admitted(command.Body());
+    pointers.push_back(&items.back());
+  }
+  std::vector<std::string> replies(commands.size());
+  session_->Begin();
+  for (const auto& group : Batch::Groups(pointers)) {
+    std::vector<const Command*> members;
+    for (const std::size_t index : group) members.push_back(items[index].command.get());
+    const auto handled = RunGroup(members);
+    if (!handled) {
+      session_->Rollback();
+      return std::nullopt;
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) replies[group[i]] = Reply((*handled)[i].verdict);
+  }
+  if (!Commit()) return std::nullopt;
+  return replies;
+}
+
+std::optional<std::vector<Handled>> BillingWorker::RunGroup(
+    std::span<const Command* const> commands) {
+  if (commands.size() > 1) return bus_.HandleBatch(commands, *session_);
+  Handled handled = bus_.Handle(*commands[0], *session_);
+  if (handled.verdict.outcome == Outcome::kRejected && handled.wrote) return std::nullopt;
+  return std::vector<Handled>{std::move(handled)};
+}
+
+bool BillingWorker::Commit() {
+  try {
+    session_->Commit();
+    return true;
+  } catch (const StoreError&) {
+    session_->Rollback();
+    return false;
+  }
 }
 
 LockKeys BillingWorker::Keys(const std::string& body) { return Admitted(body)->keys; }

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,11 +36,17 @@ class BillingWorker {
   // std::runtime_error for a body that is not admitted.
   std::optional<std::vector<std::string>> RunBatch(const std::vector<BillingCommand>& commands);
 
+  // In one transaction, in the groups that a batch makes of them; each of those by HandleBatch, a
+  // lone one by Handle. Else as above.
+  std::optional<std::vector<std::string>> RunInGroups(const std::vector<BillingCommand>& commands);
+
   // What the command would have to lock. Throws std::runtime_error when it is not admitted.
   LockKeys Keys(const std::string& body);
 
  private:
   std::unique_ptr<Command> Admitted(const std::string& body);
+  std::optional<std::vector<Handled>> RunGroup(std::span<const Command* const> commands);
+  bool Commit();
 
   Bus bus_;
   std::unique_ptr<Session> session_;

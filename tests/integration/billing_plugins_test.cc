@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
+#include <chrono>
 #include <cstdint>
 #include <future>
 #include <limits>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -17,17 +19,20 @@
 
 #include "tests/integration/billing_model.h"
 #include "tests/integration/billing_plugins_fixture.h"
+#include "tests/support/eventually.h"
 
 namespace iq {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::StartsWith;
+using namespace std::chrono_literals;
 
 constexpr unsigned kSeeds = 120;
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 const std::vector<std::int64_t> kUsers{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 constexpr int kHolds = 12;
+const std::vector<std::string> kTypes{"income", "withdraw", "transfer", "lock"};
 
 // Few users, few sums, few holds: so that every refusal happens.
 class Dice {
@@ -76,17 +81,29 @@ void DrawHold(BillingCommand& command, const BillingTables& tables, Dice& dice) 
   }
 }
 
+BillingCommand RandomCommand(const std::string& type, const BillingTables& tables, Dice& dice) {
+  BillingCommand command{.type = type, .user = dice.Of(kUsers)};
+  command.sum = dice.Of<std::int64_t>({1, 1000, 2000, 5000});
+  if (type == "transfer") command.payer = dice.OneIn(5) ? command.user : dice.Of(kUsers);
+  if (type == "lock") DrawHold(command, tables, dice);
+  return command;
+}
+
 // Commands of one type. Many share users and holds, and count on what those before have done.
 std::vector<BillingCommand> RandomBatch(const std::string& type, const BillingTables& tables,
                                         Dice& dice) {
   constexpr std::size_t kCommands = 16;
   std::vector<BillingCommand> batch;
+  while (batch.size() < kCommands) batch.push_back(RandomCommand(type, tables, dice));
+  return batch;
+}
+
+// The same of all types.
+std::vector<BillingCommand> RandomMixture(const BillingTables& tables, Dice& dice) {
+  constexpr std::size_t kCommands = 64;
+  std::vector<BillingCommand> batch;
   while (batch.size() < kCommands) {
-    BillingCommand command{.type = type, .user = dice.Of(kUsers)};
-    command.sum = dice.Of<std::int64_t>({1, 1000, 2000, 5000});
-    if (type == "transfer") command.payer = dice.OneIn(5) ? command.user : dice.Of(kUsers);
-    if (type == "lock") DrawHold(command, tables, dice);
-    batch.push_back(command);
+    batch.push_back(RandomCommand(dice.Of<std::string>(kTypes), tables, dice));
   }
   return batch;
 }
@@ -136,11 +153,11 @@ std::set<std::string> EveryGist(bool open_accounts) {
 
 // Tables, a batch, and what the model makes of them.
 struct Case {
-  Case(unsigned seed, bool open_accounts) {
-    constexpr std::array<const char*, 4> kTypes{"income", "withdraw", "transfer", "lock"};
+  Case(unsigned seed, bool open_accounts, bool mixed = false) {
     Dice dice(seed);
     before = RandomTables(dice);
-    batch = RandomBatch(kTypes[seed % kTypes.size()], before, dice);
+    batch = mixed ? RandomMixture(before, dice)
+                  : RandomBatch(kTypes[seed % kTypes.size()], before, dice);
     BillingModel model(before, open_accounts);
     for (const BillingCommand& command : batch) replies.push_back(model.Run(command));
     after = model.tables();
@@ -197,6 +214,23 @@ TEST_P(BillingPluginsAtRandom, DoWhatTheModelDoesInBatches) {
     ASSERT_EQ(Tables().Text(), random.after.Text());
   }
   EXPECT_EQ(seen, EveryGist(open_accounts()));
+}
+
+TEST_P(BillingPluginsAtRandom, DoWhatTheModelDoesInTheGroupsOfABatch) {
+  if (!database().store().takes_arrays()) GTEST_SKIP() << "the host gives it no batches";
+  unsigned carried_out = 0;
+  for (unsigned seed = 0; seed < kSeeds; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    const Case random(seed, open_accounts(), /*mixed=*/true);
+    Fill(random.before);
+    const auto replies = worker().RunInGroups(random.batch);
+    if (replies) {
+      ASSERT_EQ(*replies, random.replies);
+    }
+    ASSERT_EQ(Tables().Text(), (replies ? random.after : random.before).Text());
+    carried_out += replies ? 1 : 0;
+  }
+  EXPECT_GT(carried_out, kSeeds / 2) << "the others had to undo what a lone one had written";
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, BillingPluginsAtRandom,
@@ -293,7 +327,8 @@ TEST_P(BillingPluginsWithoutLocks, KeepEveryThousandthInBatches) {
   ExpectEveryThousandth(OnThreads([](BillingWorker& own, Dice& dice, DoneByKind& done) {
     for (int i = 0; i < 300; ++i) {
       std::vector<BillingCommand> batch{RandomMove(dice)};
-      // A capture looks at no balance: only the row of its hold keeps it apart from a release.
+      // Handled alone, a capture looks at no balance: only the row of its hold keeps it apart from
+      // a release.
       if (batch[0].event == "withdraw") {
         CountDone(batch[0], own.Run(batch[0].Body()).reply, done);
         continue;
@@ -308,6 +343,30 @@ TEST_P(BillingPluginsWithoutLocks, KeepEveryThousandthInBatches) {
       }
     }
   }));
+}
+
+class BillingPluginsThatOpenAccounts : public BillingPlugins {
+ protected:
+  BillingPluginsThatOpenAccounts() : BillingPlugins(StoreKind::kPostgres, /*open_accounts=*/true) {}
+};
+
+// It cannot lock what is not there.
+TEST_F(BillingPluginsThatOpenAccounts, GiveABatchUpWhereOneIsOpenedMeanwhile) {
+  const std::unique_ptr<Session> other = database().Open();
+  other->Begin();
+  other->Execute("INSERT INTO balance VALUES (7, 500)", {});
+  EXPECT_EQ(other->Query("SELECT 1", {}).size(), 1U);  // It has been carried out.
+  const BillingCommand income{.type = "income", .user = 7, .sum = 1000};
+  auto batch = std::async(std::launch::async, [&] { return worker().RunBatch({income, income}); });
+  const bool met = test::Eventually(10s, [&] {
+    return database().Rows("SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0] != "0";
+  });
+  other->Commit();
+  EXPECT_TRUE(met) << "the batch did not wait for the other's account";
+  EXPECT_EQ(batch.get(), std::nullopt);
+  EXPECT_EQ(Tables().balances[7], 500);
+  for (int i = 0; i < 2; ++i) EXPECT_THAT(worker().Run(income.Body()).reply, StartsWith("done "));
+  EXPECT_EQ(Tables().balances[7], 2500);
 }
 
 TEST_P(BillingPluginsOn, TakeASumHoweverItIsWritten) {

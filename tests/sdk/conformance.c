@@ -206,7 +206,8 @@ static const iq_command_type bare_type = {
     .handle = handle_bare,
 };
 
-static const iq_command_type* const commands[] = {&checked_type, &bare_type, &batch_type};
+static const iq_command_type* const commands[] = {&checked_type, &bare_type, &batch_type,
+                                                  &shared_batch_type};
 static const iq_listener* const listeners[] = {&witness, &star, &hash};
 
 static const iq_plugin conformance = {
@@ -231,4 +232,6 @@ IQ_PLUGIN_NOTE("conformance", "1.0.0",
                "\0"
                "test.conformance_bare"
                "\0"
-               "test.conformance_batch");
+               "test.conformance_batch"
+               "\0"
+               "test.conformance_batch_shared");

@@ -95,7 +95,7 @@ const iq_value* row_of(scene* self, const char* sql, const iq_value* args, uint3
 int touch_user(scene* self);
 
 /* In conformance_batch.c and conformance_event.c. */
-extern const iq_command_type batch_type;
+extern const iq_command_type batch_type, shared_batch_type;
 extern const iq_listener witness, star, hash;
 
 /* In conformance.c: every handler and every listener is one of these, and says when it is entered

@@ -1,5 +1,6 @@
-/* handle_batch. Every command of test.conformance_batch adds 1 to its user's balance. What
- * `details.how` says:
+/* handle_batch. Every command of test.conformance_batch adds 1 to its user's balance, and so does one
+ * of test.conformance_batch_shared, which takes commands that share a key; those of one user come in
+ * the order of `details.place`. What `details.how` says:
  *
  *   reject     that command is refused
  *   discard    the run is given up, and handle does the commands
@@ -58,6 +59,7 @@ static iq_outcome handle(void* me, const iq_command* command, iq_context* contex
 
 typedef struct run {
   const iq_core* core;
+  const iq_command_type* type;
   const iq_command* const* commands;
   iq_context* const* contexts;
   iq_outcome* outcomes;
@@ -65,12 +67,24 @@ typedef struct run {
   findings found;
 } run;
 
+static int same_user(const run* self, uint32_t i, uint32_t j) {
+  return integer_at(self->core, self->commands[i], "userId", 0) ==
+         integer_at(self->core, self->commands[j], "userId", 0);
+}
+
+/* i comes after j. */
 static void expect_apart(run* self, uint32_t i, uint32_t j) {
   const iq_command* const one = self->commands[i];
   const iq_command* const other = self->commands[j];
-  expect(&self->found,
-         integer_at(self->core, one, "userId", 0) != integer_at(self->core, other, "userId", 0),
-         "handle_batch: pairwise disjoint lock keys (%u and %u)", (unsigned)i, (unsigned)j);
+  if ((self->type->flags & IQ_BATCH_SHARES_KEYS) == 0) {
+    expect(&self->found, !same_user(self, i, j),
+           "handle_batch: pairwise disjoint lock keys (%u and %u)", (unsigned)i, (unsigned)j);
+  } else if (same_user(self, i, j)) {
+    expect(&self->found,
+           integer_at(self->core, one, "details.place", 0) >
+               integer_at(self->core, other, "details.place", 0),
+           "handle_batch: in their order (%u and %u)", (unsigned)i, (unsigned)j);
+  }
   expect(&self->found, self->contexts[i] != self->contexts[j] && !same_text(one->id, other->id),
          "handle_batch: contexts[i] belongs to commands[i]");
 }
@@ -82,12 +96,22 @@ static void expect_contract(run* self) {
   for (i = 0; i < self->count; ++i) {
     expect(&self->found, self->outcomes[i] == IQ_DONE,
            "handle_batch: outcomes[i] is DONE on entry");
-    expect(&self->found, same(self->commands[i]->type, "test.conformance_batch"),
+    expect(&self->found, same_text(self->commands[i]->type, self->type->type),
            "handle_batch: commands of its type");
     expect(&self->found, self->core->last_error(self->contexts[i]).len == 0,
            "last_error: empty when none did");
     for (j = 0; j < i; ++j) expect_apart(self, i, j);
   }
+}
+
+/* How many commands of its user, to this one, have touched the balance. */
+static int64_t touches(const run* self, uint32_t i) {
+  int64_t count = 0;
+  uint32_t j;
+  for (j = 0; j <= i; ++j) {
+    if (same_user(self, i, j) && !is(self->core, self->commands[j], "reject")) ++count;
+  }
+  return count;
 }
 
 /* Writes through the first context, and looks through the last. */
@@ -105,7 +129,9 @@ static int touch_all(run* self) {
                           &rows) < 0) {
       return 0;
     }
-    expect(&self->found, self->core->row_next(rows, &columns, &width) == 1 && columns[0].u.i64 == 1,
+    expect(&self->found,
+           self->core->row_next(rows, &columns, &width) == 1 &&
+               columns[0].u.i64 == touches(self, i),
            "handle_batch: a statement through any of the contexts serves all");
   }
   return 1;
@@ -140,12 +166,14 @@ static iq_outcome handle_run(run* self) {
   return any(self, "discard") ? IQ_RETRY : DONE_BY_HUNDRED;
 }
 
-static iq_outcome handle_batch(void* me, const iq_command* const* commands,
-                               iq_context* const* contexts, iq_outcome* outcomes, uint32_t count) {
+static iq_outcome handle_all(const iq_command_type* type, void* me,
+                             const iq_command* const* commands, iq_context* const* contexts,
+                             iq_outcome* outcomes, uint32_t count) {
   run self;
   iq_outcome outcome;
   memset(&self, 0, sizeof self);
   self.core = host_of(me)->core;
+  self.type = type;
   self.commands = commands;
   self.contexts = contexts;
   self.outcomes = outcomes;
@@ -157,6 +185,17 @@ static iq_outcome handle_batch(void* me, const iq_command* const* commands,
   return outcome;
 }
 
+static iq_outcome handle_batch(void* me, const iq_command* const* commands,
+                               iq_context* const* contexts, iq_outcome* outcomes, uint32_t count) {
+  return handle_all(&batch_type, me, commands, contexts, outcomes, count);
+}
+
+static iq_outcome handle_shared(void* me, const iq_command* const* commands,
+                                iq_context* const* contexts, iq_outcome* outcomes,
+                                uint32_t count) {
+  return handle_all(&shared_batch_type, me, commands, contexts, outcomes, count);
+}
+
 const iq_command_type batch_type = {
     .struct_size = sizeof(iq_command_type),
     .type = TEXT("test.conformance_batch"),
@@ -165,4 +204,15 @@ const iq_command_type batch_type = {
     .plan = plan,
     .handle = handle,
     .handle_batch = handle_batch,
+};
+
+const iq_command_type shared_batch_type = {
+    .struct_size = sizeof(iq_command_type),
+    .flags = IQ_BATCH_SHARES_KEYS,
+    .type = TEXT("test.conformance_batch_shared"),
+    .create = create,
+    .destroy = destroy,
+    .plan = plan,
+    .handle = handle,
+    .handle_batch = handle_shared,
 };

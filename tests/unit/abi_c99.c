@@ -64,6 +64,7 @@ AT(iq_host, get_service, 56);
 CHECK(sizeof(iq_command_type) == 80);
 AT(iq_command_type, struct_size, 0);
 AT(iq_command_type, flags, 4);
+CHECK(IQ_BATCH_SHARES_KEYS == 1u);
 AT(iq_command_type, type, 8);
 AT(iq_command_type, schema, 24);
 AT(iq_command_type, create, 40);
