@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -41,7 +40,7 @@ class TransactionScope {
 class ReadyCommands {
  public:
   explicit ReadyCommands(std::span<Item* const> items)
-      : seats_(items.size()), followers_(items.size()), awaited_(items.size()) {
+      : items_(items), seats_(items.size()), followers_(items.size()), awaited_(items.size()) {
     std::map<std::string_view, std::size_t> last_with;  // By key.
     std::map<const Seat*, std::size_t> number_of;       // In order of first arrival.
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -53,9 +52,6 @@ class ReadyCommands {
         ++awaited_[i];
       }
       seats_[i] = number_of.try_emplace(command.seat.get(), number_of.size()).first->second;
-    }
-    for (const auto& [seat, number] : number_of) {
-      if (seat->batch_shares_keys()) sharing_.insert(number);
     }
     MeasureChains();
     by_seat_.resize(number_of.size());
@@ -95,7 +91,7 @@ class ReadyCommands {
 
   // Whether two that have a key in common may be in one group.
   bool ShareAGroup(std::size_t earlier, std::size_t later) const {
-    return seats_[earlier] == seats_[later] && sharing_.contains(seats_[later]);
+    return seats_[earlier] == seats_[later] && items_[later]->command->seat->batch_shares_keys();
   }
 
   void MeasureChains() {
@@ -117,6 +113,7 @@ class ReadyCommands {
     if (awaited_[index] == 0) by_seat_[seats_[index]].push_back(index);
   }
 
+  std::span<Item* const> items_;
   // By command: its seat's number, the next one with each of its keys, how many undone ones it
   // waits for, and how many groups at least come one after the other from it on.
   std::vector<std::size_t> seats_;
@@ -124,7 +121,6 @@ class ReadyCommands {
   std::vector<std::size_t> awaited_;
   std::vector<std::size_t> chains_;
   std::vector<std::vector<std::size_t>> by_seat_;  // The ready ones.
-  std::set<std::size_t> sharing_;                  // Seats whose batch entry takes shared keys.
 };
 
 // May stay in a transaction that others share: it has left no trace there but what it meant to.

@@ -21,34 +21,32 @@ class Balances {
   // Those of `users`, who may repeat. Waits for the rows; throws what a query throws.
   Balances(const std::vector<std::int64_t>& users, iq::BatchContext& batch) {
     for (const iq::Row row : batch.Query(kRead, users)) {
-      accounts_.emplace(row.Integer(0), Account{row.Integer(1)});
+      accounts_.emplace(row.Integer(0), Account{row.Integer(1), row.Integer(1)});
     }
   }
 
   // Nothing where the user has no account.
   std::optional<std::int64_t> Of(std::int64_t user) const {
     const auto account = accounts_.find(user);
-    return account == accounts_.end() ? std::nullopt : std::optional(account->second.sum);
+    return account == accounts_.end() ? std::nullopt : std::optional(account->second.after);
   }
 
   // Opens the account where there is none.
   void Set(std::int64_t user, std::int64_t sum) {
-    Account& account = accounts_.try_emplace(user, Account{.opened = true}).first->second;
-    account.sum = sum;
-    account.changed = true;
+    accounts_.try_emplace(user).first->second.after = sum;
   }
 
   // Does not wait for the database.
   void Write(iq::BatchContext& batch) const {
-    WriteThose([](const Account& each) { return each.changed && !each.opened; }, kUpdate, batch);
-    WriteThose([](const Account& each) { return each.opened; }, kOpen, batch);
+    WriteThose([](const Account& each) { return each.before && each.before != each.after; },
+               kUpdate, batch);
+    WriteThose([](const Account& each) { return !each.before; }, kOpen, batch);
   }
 
  private:
   struct Account {
-    std::int64_t sum = 0;
-    bool changed = false;
-    bool opened = false;
+    std::optional<std::int64_t> before;  // None where it is opened.
+    std::int64_t after = 0;
   };
 
   // In a subquery, an array's length is hidden from the server, which would otherwise plan anew for
@@ -70,7 +68,7 @@ class Balances {
     for (const auto& [user, account] : accounts_) {
       if (!which(account)) continue;
       users.push_back(user);
-      sums.push_back(account.sum);
+      sums.push_back(account.after);
     }
     if (!users.empty()) batch.Execute(statement, users, sums);
   }
