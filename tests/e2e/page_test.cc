@@ -138,7 +138,7 @@ TEST_F(PageTest, TheConsoleServesTheSamePage) {
 class MysteryTest : public PageTest {
  protected:
   // Retried for longer than the page takes to stop it.
-  static constexpr std::size_t kLetters = 3'000;
+  static constexpr std::size_t kLetters = 6'000;
 
   void SendMysteries() {
     std::vector<AmqpPublishing> commands;

@@ -138,6 +138,13 @@ export async function fillForm(tab, type, fields) {
   }
 }
 
+// A command as JSON. The page begins a body of its own once it knows the types.
+export async function fillJson(tab, text) {
+  await tab.page.getByLabel("Type", { exact: true })
+    .getByRole("option", { name: "(another type)", exact: true }).waitFor({ state: "attached" });
+  await tab.page.getByLabel("JSON", { exact: true }).fill(text);
+}
+
 // Sends what the editor holds, and gives the line that tells its outcome.
 export async function sendAs(tab, id, outcome) {
   await tab.page.getByLabel("Message id", { exact: true }).fill(id);

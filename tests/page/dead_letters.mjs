@@ -1,7 +1,7 @@
 // Dead letters of each kind; one is mended, and the retry of a large group is stopped on its way.
 // User 1 has 100, and the type "mystery" has thousands of letters. page_test.cc knows the ids.
 import assert from "node:assert/strict";
-import { eventually, fillForm, sendAs, story } from "./browser.mjs";
+import { eventually, fillForm, fillJson, sendAs, story } from "./browser.mjs";
 
 const id = (n) => `3f1c0000-0000-4000-8000-0000000000d${n}`;
 const kPoor = { id: id(1), code: "insufficient_funds", outcome: "rejected" };
@@ -11,12 +11,14 @@ const kBad = [
   { id: id(4), code: "malformed", body: '{"type":"income",' },
 ];
 
+const kAskAgainMs = 500; // As job.js does.
+
 async function makeLetters(tab) {
   await tab.go("Send");
   await fillForm(tab, "withdraw", { userId: 1, sum: 900000 });
   assert.ok((await sendAs(tab, kPoor.id, kPoor.outcome)).includes(kPoor.code));
   for (const { id: bad, code, body } of kBad) {
-    await tab.page.getByLabel("JSON", { exact: true }).fill(body);
+    await fillJson(tab, body);
     const line = await sendAs(tab, bad, "invalid");
     assert.ok(line.includes(code), line);
     await tab.page.getByRole("status", { name: "What iq says" })
@@ -63,8 +65,13 @@ async function stopHalfWay(tab) {
   await tab.row("Groups", "mystery").getByRole("button", { name: "Retry" }).click();
   const dialog = tab.page.getByRole("dialog");
   const [, size] = /^Would retry (\S+) of/.exec(await tab.says(/^Would retry/));
+  // The page waits before it asks how far the retry is. A fast machine would be through by then.
+  await tab.page.clock.install();
   await dialog.getByRole("button", { name: `Retry ${size}`, exact: true }).click();
-  await tab.says(/^Retrying: [1-9]/);
+  await eventually("the retry is on its way", async () => {
+    await tab.page.clock.fastForward(kAskAgainMs);
+    return dialog.getByText(/^Retrying: [1-9]/).isVisible();
+  });
   await dialog.getByRole("button", { name: "Stop", exact: true }).click();
   const said = await tab.says(/^(Stopped|Retried|Failed)/);
   const [, acted] = /^Stopped: retried (\S+), the others are as they were\./.exec(said) ?? [];

@@ -2,7 +2,7 @@
 // scripts, control and right-to-left characters in every field that a producer chooses, and a body
 // of 1 MiB.
 import assert from "node:assert/strict";
-import { eventually, kPhone, story } from "./browser.mjs";
+import { eventually, fillJson, kPhone, story } from "./browser.mjs";
 
 const kMarkup = "<img src=x onerror=\"window.__pwned=1\">";
 const kLetters = 8; // Of page_test.cc.
@@ -79,7 +79,7 @@ async function showLetters(tab) {
 async function sendMarkup(tab) {
   await tab.visit("#/send");
   const body = { type: `${kMarkup}\u202e`, [kMarkup]: kMarkup };
-  await tab.page.getByLabel("JSON", { exact: true }).fill(JSON.stringify(body));
+  await fillJson(tab, JSON.stringify(body));
   await tab.page.getByLabel("Message id", { exact: true }).fill(`sent ${kMarkup}\u202e`);
   await tab.button("Send").click();
   await tab.page.getByRole("status", { name: "What iq says" })
