@@ -97,7 +97,8 @@ TEST_F(ConsoleApiTest, TheStreamBeginsWithThePastAndBeatsEachSecond) {
   const auto events = FirstEvents(2);
   EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
   ASSERT_THAT(events, SizeIs(2));
-  EXPECT_EQ(events[0], std::make_pair(std::string("past"), json::array()));
+  EXPECT_EQ(events[0].first, "past");
+  EXPECT_LE(events[0].second.size(), 1U) << "who looks is what makes it beat";
   EXPECT_EQ(events[1].first, "pulse");
   const json& pulse = events[1].second;
   for (const char* member :

@@ -66,8 +66,9 @@ TEST_F(StopTest, UnderLoadNothingIsLostOrRepeated) {
     const std::size_t done = load.Journalled();
     EXPECT_LT(done, kCommands) << "all was done: the test proves nothing";
     load.ExpectEffectsOf(done);
-    EXPECT_EQ(iq.broker().Depth("billing"), kCommands - done)
-        << "what is undone is back, what is done is acked";
+    EXPECT_TRUE(Eventually(kPatience, [&] {
+      return iq.broker().Depth("billing") == kCommands - done;
+    })) << "what is undone is back, what is done is acked";
     EXPECT_EQ(load.SeeEvents(done, kPatience), done);
     EXPECT_EQ(load.SeeWaitingEvents(), done) << "an event was published twice";
     EXPECT_EQ(iq.store().Value("SELECT count(*) FROM iq.worker"), "0")

@@ -237,21 +237,30 @@ class VerbsTest : public testing::Test {
     return events.empty() ? json::object() : json::parse(events[0].body);
   }
 
-  // The rows of `iq dead list` for one id.
-  static std::vector<json> DeadRows(const std::string& id) {
-    const CliResult listed = iq().Cli({"dead", "list", "--json"});
+  // Runs a verb once there are `letters`: what another one has looked at may be on its way back to
+  // the queue when that has ended.
+  static CliResult Dead(std::size_t letters, std::vector<std::string> args) {
+    EXPECT_TRUE(Eventually(20s, [&] { return iq().DeadCount() == letters; }))
+        << iq().DeadCount() << " instead of " << letters;
+    args.insert(args.begin(), "dead");
+    return iq().Cli(args);
+  }
+
+  // The rows of `iq dead list`, of `letters`, for one id.
+  static std::vector<json> DeadRows(std::size_t letters, const std::string& id) {
+    const CliResult listed = Dead(letters, {"list", "--json"});
     EXPECT_EQ(listed.status, kDone) << listed.err;
     std::vector<json> rows = JsonLines(listed.out);
     std::erase_if(rows, [&](const json& row) { return row.at("id") != id; });
     return rows;
   }
 
-  // Sends what will be rejected for want of money; returns its first event.
-  static json SendTooMuch(const std::string& id, std::int64_t user) {
+  // Sends what will be rejected for want of money, as the last of `letters`; returns its event.
+  static json SendTooMuch(std::size_t letters, const std::string& id, std::int64_t user) {
     iq().SendWithId(id, Body("withdraw", user, "5"));
     json event = NextEvent();
     EXPECT_EQ(event["event"], "command.rejected");
-    EXPECT_TRUE(Eventually(20s, [&] { return DeadRows(id).size() == 1; }));
+    EXPECT_EQ(DeadRows(letters, id).size(), 1U);
     return event;
   }
 
@@ -396,26 +405,25 @@ TEST_F(VerbsTest, DoctorFindsAllGood) {
 TEST_F(VerbsTest, ARejectedCommandIsJudgedAnewOnceThereIsMoney) {
   const auto user = User(1'000);
   const std::string id = NewId();
-  json refusal = SendTooMuch(id, user);
-  const json row = DeadRows(id).at(0);
+  json refusal = SendTooMuch(1, id, user);
+  const json row = DeadRows(1, id).at(0);
   EXPECT_EQ(row.at("code"), "insufficient_funds");
   EXPECT_EQ(row.at("outcome"), "rejected");
-  EXPECT_THAT(iq().Cli({"dead", "show", id}).out,
-              AllOf(HasSubstr(id), HasSubstr("insufficient_funds")));
-  const json shown = json::parse(iq().Cli({"dead", "show", id, "--json"}).out);
+  EXPECT_THAT(Dead(1, {"show", id}).out, AllOf(HasSubstr(id), HasSubstr("insufficient_funds")));
+  const json shown = json::parse(Dead(1, {"show", id, "--json"}).out);
   EXPECT_EQ(shown.at("body"), Body("withdraw", user, "5"));
   EXPECT_EQ(shown.at("headers").at("x-iq-code"), "insufficient_funds");
 
   // In vain at first: it comes back, still to be found.
-  EXPECT_EQ(iq().Cli({"dead", "retry", id}).status, kDone);
+  EXPECT_EQ(Dead(1, {"retry", id}).status, kDone);
   json second = NextEvent();
   EXPECT_EQ(second["event"], "command.rejected");
   EXPECT_NE(second["id"], refusal["id"]) << "it was judged anew: that is another event";
-  ASSERT_TRUE(Eventually(20s, [&] { return DeadRows(id).size() == 1; }));
+  ASSERT_EQ(DeadRows(1, id).size(), 1U);
 
   iq().SendWithId(NewId(), Body("income", user, "10"));
   NextEvent();
-  const CliResult retried = iq().Cli({"dead", "retry", id, "--json"});
+  const CliResult retried = Dead(1, {"retry", id, "--json"});
   EXPECT_EQ(retried.status, kDone) << retried.err;
   EXPECT_EQ(json::parse(retried.out).at("journalRowRemoved"), true);
   json done = NextEvent();
@@ -425,7 +433,7 @@ TEST_F(VerbsTest, ARejectedCommandIsJudgedAnewOnceThereIsMoney) {
   EXPECT_NE(done["id"], second["id"]);
   EXPECT_EQ(iq().Balance(user), 6'000);
   EXPECT_EQ(iq().Outcome(id), "done");
-  EXPECT_EQ(DeadRows(id).size(), 0U);
+  EXPECT_EQ(DeadRows(0, id).size(), 0U);
 }
 
 TEST_F(VerbsTest, ALetterThatOutlivedTheJournalIsJudgedAnewUnlessThatWasItsFault) {
@@ -440,8 +448,8 @@ TEST_F(VerbsTest, ALetterThatOutlivedTheJournalIsJudgedAnewUnlessThatWasItsFault
                                  {"x-iq-type", "withdraw"},
                                  {"x-iq-queue", "billing"}};
     iq().broker().Publish({letter});
-    EXPECT_TRUE(Eventually(20s, [&] { return DeadRows(id).size() == 1; }));
-    EXPECT_EQ(iq().Cli({"dead", "retry", id}).status, kDone);
+    EXPECT_EQ(DeadRows(1, id).size(), 1U);
+    EXPECT_EQ(Dead(1, {"retry", id}).status, kDone);
   };
   const std::string refused = NewId();
   bury(refused, "insufficient_funds");
@@ -450,39 +458,40 @@ TEST_F(VerbsTest, ALetterThatOutlivedTheJournalIsJudgedAnewUnlessThatWasItsFault
 
   const std::string forgotten = NewId();
   bury(forgotten, "too_old");
-  ASSERT_TRUE(Eventually(20s, [&] { return DeadRows(forgotten).size() == 1; }));
-  EXPECT_EQ(DeadRows(forgotten)[0].at("code"), "too_old");
+  ASSERT_TRUE(Eventually(20s, [&] {
+    const auto rows = DeadRows(1, forgotten);
+    return rows.size() == 1 && rows[0].at("code") == "too_old";
+  }));
   EXPECT_EQ(iq().Balance(user), 6'000);
-  EXPECT_EQ(iq().Cli({"dead", "drop", forgotten}).status, kDone);
+  EXPECT_EQ(Dead(1, {"drop", forgotten}).status, kDone);
 }
 
 TEST_F(VerbsTest, DeadLettersAreDroppedByName) {
   const auto user = User(0);
   const std::string kept = NewId();
   const std::string dropped = NewId();
-  SendTooMuch(kept, user);
-  SendTooMuch(dropped, user);
-  EXPECT_EQ(iq().Cli({"dead", "drop", dropped}).status, kDone);
-  EXPECT_EQ(DeadRows(dropped).size(), 0U);
-  EXPECT_EQ(DeadRows(kept).size(), 1U);
-  ExpectRefused(iq().Cli({"dead", "drop", dropped}), kFailed, dropped);
-  ExpectRefused(iq().Cli({"dead", "retry", dropped}), kFailed, dropped);
-  ExpectRefused(iq().Cli({"dead", "show", dropped}), kFailed, dropped);
+  SendTooMuch(1, kept, user);
+  SendTooMuch(2, dropped, user);
+  EXPECT_EQ(Dead(2, {"drop", dropped}).status, kDone);
+  EXPECT_EQ(DeadRows(1, dropped).size(), 0U);
+  EXPECT_EQ(DeadRows(1, kept).size(), 1U);
+  for (const char* verb : {"drop", "retry", "show"}) {
+    ExpectRefused(Dead(1, {verb, dropped}), kFailed, dropped);
+  }
   EXPECT_EQ(iq().Outcome(dropped), "rejected");
-  EXPECT_EQ(iq().Cli({"dead", "drop", "--all"}).status, kDone);
+  EXPECT_EQ(Dead(1, {"drop", "--all"}).status, kDone);
   EXPECT_EQ(iq().DeadCount(), 0U);
 }
 
 TEST_F(VerbsTest, ALetterWithoutAnIdIsNamedByItsBody) {
   iq().Send("no command at all");
-  ASSERT_TRUE(Eventually(20s, [] { return iq().DeadCount() == 1; }));
-  const auto rows = JsonLines(iq().Cli({"dead", "list", "--json"}).out);
+  const auto rows = JsonLines(Dead(1, {"list", "--json"}).out);
   ASSERT_EQ(rows.size(), 1U);
   const std::string name = rows[0].at("id");
   EXPECT_THAT(name, testing::StartsWith("sha:"));
   EXPECT_EQ(rows[0].at("code"), "malformed");
-  EXPECT_THAT(iq().Cli({"dead", "show", name}).out, HasSubstr("no command at all"));
-  EXPECT_EQ(iq().Cli({"dead", "drop", name}).status, kDone);
+  EXPECT_THAT(Dead(1, {"show", name}).out, HasSubstr("no command at all"));
+  EXPECT_EQ(Dead(1, {"drop", name}).status, kDone);
 }
 
 }  // namespace

@@ -198,6 +198,7 @@ TEST_F(EmbeddedConsumer, ProcessesShareAQueueWithoutOverlap) {
     for (int i = 0; i < 3; ++i) started.push_back(StartPeer("drain", {queue}));
     return started;
   }();
+  ASSERT_TRUE(test::Eventually(kDeadline, [&] { return broker().Inspect(queue)->consumers == 3; }));
   const auto numbers = Numbers(3000);
   Fill(queue, numbers);
   std::vector<std::string> received;

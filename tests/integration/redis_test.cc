@@ -291,7 +291,7 @@ TEST_F(Redis, AKilledServerIsUnavailableUntilItIsBack) {
   // Before the next attempt is due the answer is there at once.
   const auto before = Clock::now();
   UnavailableFrom([&] { Take(*locks, {"b"}); });
-  EXPECT_LT(Clock::now() - before, 20ms);
+  EXPECT_LT(Clock::now() - before, 500ms);
 
   Server().Start(kRedis);
   bool kept = true;

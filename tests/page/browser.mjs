@@ -116,13 +116,13 @@ export class Tab {
 }
 
 // Asks until `ask` gives something true, and gives that.
-export async function eventually(what, ask) {
+export async function eventually(what, ask, pauseMs = 100) {
   const end = Date.now() + kPatienceMs;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
     assert.ok(Date.now() < end, `never: ${what}`);
-    await pause(100);
+    await pause(pauseMs);
   }
 }
 

@@ -28,7 +28,8 @@ async function makeLetters(tab) {
 
 // Letters that a look holds are on their way back for a moment.
 async function showLetters(tab, code, ...texts) {
-  await tab.go("Dead letters");
+  await tab.visit("#/dead");
+  await tab.says(/dead letters? in the queue/);
   await tab.page.getByLabel("Code", { exact: true }).fill(code);
   await eventually(`a group with ${code}, ${texts}`, async () => {
     await tab.button("Filter").click();
@@ -71,7 +72,7 @@ async function stopHalfWay(tab) {
   await eventually("the retry is on its way", async () => {
     await tab.page.clock.fastForward(kAskAgainMs);
     return dialog.getByText(/^Retrying: [1-9]/).isVisible();
-  });
+  }, 10);
   await dialog.getByRole("button", { name: "Stop", exact: true }).click();
   const said = await tab.says(/^(Stopped|Retried|Failed)/);
   const [, acted] = /^Stopped: retried (\S+), the others are as they were\./.exec(said) ?? [];
