@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "host/base/log.h"
 #include "host/metrics.h"
 #include "host/outcome_notes.h"
-#include "host/outgoing.h"
 
 namespace iq {
 namespace {
@@ -24,11 +23,6 @@ constexpr auto kIdleWait = 100ms;
 constexpr auto kNewsWait = 20ms;
 // How long it waits for confirms where it takes no deliveries.
 constexpr auto kConfirmWait = 5ms;
-// How long others wait with a suspect for that.
-constexpr auto kSettleWait = 1s;
-// How long an ack may take to get through: a quorum queue forgets late ones of a channel that ends.
-constexpr auto kAckGrace = 2s;
-constexpr auto kPruneEvery = 60s;
 // How soon a taken lock is asked for again.
 constexpr auto kLockedWait = 5ms;
 // How long a small batch waits for more commands at most (with 640 a second one of 256 is full by
@@ -90,6 +84,7 @@ Worker::Worker(const WorkerSurroundings& surroundings)
           surroundings.consumer.queue, static_cast<std::uint16_t>(surroundings.consumer.prefetch))),
       settlement_(*consumer_, *publisher_, surroundings.config.broker.publish_patience,
                   surroundings.spans),
+      answers_(config_, consumer_config_, surroundings.listener),
       traces_(surroundings.spans != nullptr, surroundings.consumer.queue),
       state_(surroundings.consumer.queue),
       journal_(*session_),
@@ -107,7 +102,7 @@ void Worker::Turn() {
   FinishRelease();
   NoteState();
   idle_memory_.Note(!in_hand_.empty() || settlement_.pending() != 0);
-  TidySuspects();
+  suspect_turns_.Tidy(settlement_.pending() == 0, Clock::now());
   DropStale();
   if (Clock::now() >= paused_until_ && !AwaitCompany()) Decide();
   SettleDecided();
@@ -276,22 +271,19 @@ std::vector<Worker::InHand*> Worker::Candidates() {
   return TakeTurns(suspect, std::move(candidates));
 }
 
-// A suspect, or `others`. Before a suspect runs, and after, what has been decided is settled: it
-// would come again if the next one did its worst. Where that takes long, others go on.
+// A suspect, or `others`, or none while something is to be settled first.
 std::vector<Worker::InHand*> Worker::TakeTurns(InHand* suspect, std::vector<InHand*> others) {
-  const bool suspects_turn = suspect != nullptr && (others.empty() || !suspect_was_last_);
-  if ((suspects_turn || suspect_settling_) && settlement_.pending() != 0) {
-    if (settling_since_ == Clock::time_point{}) settling_since_ = Clock::now();
-    if (!others.empty() && Clock::now() - settling_since_ > kSettleWait) {
-      settling_since_ = {};  // After them it is waited for anew.
-      return others;
-    }
-    Collect(kConfirmWait, Settlement::Acks::kAtOnce);
-    return {};
+  using enum SuspectTurns::Step;
+  switch (suspect_turns_.Next(suspect != nullptr, !others.empty(), settlement_.pending() == 0,
+                              Clock::now())) {
+    case kSuspect:
+      return {suspect};
+    case kSettle:
+      Collect(kConfirmWait, Settlement::Acks::kAtOnce);
+      return {};
+    case kOthers:
+      break;
   }
-  settling_since_ = {};
-  suspect_was_last_ = suspects_turn;
-  if (suspects_turn) return {suspect};
   return others;
 }
 
@@ -448,9 +440,9 @@ void Worker::SettleDecided() {
 
 void Worker::SettleVerdict(const InHand& decided) {
   const Item& item = decided.item;
-  const Delivery& delivery = item.command->delivery;
-  Verdict verdict = *item.verdict;
   const Command& command = *item.command;
+  const Delivery& delivery = command.delivery;
+  const Verdict& verdict = *item.verdict;
   const bool recorded = item.batch != 0;
   CountOutcome(item, /*lock_was_taken=*/decided.busy_since != Clock::time_point{});
   // The broker has the delivery back and will bring it again: a copy would make two of it.
@@ -463,87 +455,29 @@ void Worker::SettleVerdict(const InHand& decided) {
   const bool give_up = verdict.final || command.attempt >= command.attempts_max;
   if (!give_up) {
     Metrics::OfThisProcess().CountRetry(Bus::MetricLabel(command), verdict.code);
-    std::vector<Outgoing> later;
-    later.push_back(
-        DelayedCopy(delivery.message, consumer_config_.queue, command.attempt, config_.retry));
-    settlement_.Settle(delivery, 0, std::move(later), {}, traces_.Of(item));
+    settlement_.Settle(delivery, 0, answers_.ToRetry(item), {}, traces_.Of(item));
     return;
   }
-  if (decided.suspicion) {
-    decided_suspects_.push_back({CrashIdentity(command)});
-    suspects_.MarkDecided(decided_suspects_.back().identity);
-    suspect_settling_ = true;
+  if (decided.suspicion) suspect_turns_.NoteDecided(command);
+  if (verdict.outcome != Outcome::kDone) {
+    Metrics::OfThisProcess().CountDeadLetter(Bus::MetricLabel(command), verdict.code);
   }
-  std::vector<Outgoing> answers = AnswersTo(delivery, item, verdict);
-  settlement_.Settle(delivery, item.batch, std::move(answers),
+  settlement_.Settle(delivery, item.batch, answers_.ToEnd(item),
                      {.sweepable = recorded && verdict.outcome == Outcome::kDone,
                       .recognisable = recorded && command.has_id},
                      traces_.Of(item));
 }
 
-// What a final outcome sends out. That an event was refused is not an event: it could come to the
-// listener that refuses it, and so for ever.
-std::vector<Outgoing> Worker::AnswersTo(const Delivery& delivery, const Item& item,
-                                        Verdict& verdict) const {
-  const Command& command = *item.command;
-  if (listener_.empty() && verdict.outcome != Outcome::kInvalid &&
-      verdict.outcome != Outcome::kDone && verdict.events.empty()) {
-    verdict.events.push_back(UnrecordedEndEvent(command, verdict));
-  }
-  std::vector<Outgoing> answers;
-  for (const Event& event : verdict.events) {
-    answers.push_back(
-        EventMessage(event, command.correlation_id(), command.traceparent, config_.events));
-  }
-  if (verdict.outcome != Outcome::kDone) {
-    Metrics::OfThisProcess().CountDeadLetter(Bus::MetricLabel(command), verdict.code);
-    answers.push_back(
-        DeadCopy(delivery.message,
-                 {verdict, command.type, item.plugin, consumer_config_.queue, command.attempt},
-                 config_.dead_letter));
-  }
-  if (AwaitsReply(delivery)) {
-    answers.push_back(Reply(delivery, command.id, command.type, verdict));
-  }
-  return answers;
-}
-
 void Worker::SettleRefused(const Refusal& refusal, Clock::time_point received_at) {
-  const Delivery& delivery = refusal.delivery;
-  TraceContext context = TraceOf(delivery.message);
+  TraceContext context = TraceOf(refusal.delivery.message);
   traces_.Begin(context);
   log::Info(fmt::format("invalid ({})", refusal.code),
             {refusal.id, refusal.type, {}, context.trace_id});
   const Verdict verdict = Verdict::Of(Outcome::kInvalid, refusal.code, refusal.reason);
   Metrics::OfThisProcess().CountCommand({}, OutcomeName(Outcome::kInvalid));
   Metrics::OfThisProcess().CountDeadLetter({}, refusal.code);
-  std::vector<Outgoing> answers;
-  answers.push_back(DeadCopy(
-      delivery.message,
-      {verdict, refusal.type, {}, consumer_config_.queue, AttemptsBefore(delivery.message) + 1},
-      config_.dead_letter));
-  if (AwaitsReply(delivery)) {
-    answers.push_back(Reply(delivery, refusal.id, refusal.type, verdict));
-  }
-  settlement_.Settle(delivery, 0, std::move(answers), {},
+  settlement_.Settle(refusal.delivery, 0, answers_.ToRefusal(refusal, verdict), {},
                      traces_.Of(refusal, context, verdict, received_at));
-}
-
-// An ack that is sent is not yet through, so suspicions are kept a little longer than that.
-void Worker::TidySuspects() {
-  const auto now = Clock::now();
-  if (now >= next_prune_) {
-    suspects_.Prune();
-    next_prune_ = now + kPruneEvery;
-  }
-  if (settlement_.pending() != 0) return;
-  suspect_settling_ = false;
-  for (auto each = decided_suspects_.begin(); each != decided_suspects_.end();) {
-    if (each->acked_at == Clock::time_point{}) each->acked_at = now;
-    const bool through = now - each->acked_at >= kAckGrace;
-    if (through) suspects_.Remove(each->identity);
-    each = through ? decided_suspects_.erase(each) : std::next(each);
-  }
 }
 
 void Worker::Collect(std::chrono::milliseconds wait, Settlement::Acks acks) {

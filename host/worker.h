@@ -11,11 +11,11 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "host/answers.h"
 #include "host/batch.h"
 #include "host/broker/broker.h"
 #include "host/bus.h"
@@ -30,6 +30,7 @@
 #include "host/services.h"
 #include "host/settlement.h"
 #include "host/store/store.h"
+#include "host/suspect_turns.h"
 #include "host/suspects.h"
 #include "host/trace/span_exporter.h"
 #include "host/worker_state.h"
@@ -69,11 +70,6 @@ class Worker {
     bool in_doubt = false;               // Its own commit may stand.
   };
 
-  struct DecidedSuspect {
-    std::string identity;
-    Clock::time_point acked_at{};  // When everything was first seen to be settled.
-  };
-
   void Turn();
   void Receive();
   void Take(Delivery delivery);
@@ -97,13 +93,6 @@ class Worker {
   void SettleDecided();
   void SettleVerdict(const InHand& decided);
   void SettleRefused(const Refusal& refusal, Clock::time_point received_at);
-  bool AwaitsReply(const Delivery& delivery) const {
-    return listener_.empty() && !delivery.message.reply_to.empty();
-  }
-  std::vector<Outgoing> AnswersTo(const Delivery& delivery, const Item& item,
-                                  Verdict& verdict) const;
-
-  void TidySuspects();
 
   void Collect(std::chrono::milliseconds wait,
                Settlement::Acks acks = Settlement::Acks::kInCompany);
@@ -119,12 +108,14 @@ class Worker {
   FlightRecorder* const recorder_;
   const std::shared_ptr<FlightSlot> slot_;
   Suspects suspects_;
+  SuspectTurns suspect_turns_{suspects_};
   Bus bus_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Locks> locks_;
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Consumer> consumer_;
   Settlement settlement_;
+  Answers answers_;
   CommandTraces traces_;
   WorkerState state_;
   Journal journal_;
@@ -138,11 +129,6 @@ class Worker {
   Clock::time_point alone_since_{};  // That the commands in hand wait for more of them.
   bool waiting_for_locks_ = false;   // Nothing in hand could run in the last turn.
   bool locks_held_ = false;
-  bool suspect_was_last_ = false;
-  Clock::time_point settling_since_{};  // That a suspect waits for it.
-  bool suspect_settling_ = false;       // One has been decided, and is not settled.
-  std::list<DecidedSuspect> decided_suspects_;
-  Clock::time_point next_prune_{};
 };
 
 }  // namespace iq

@@ -1,4 +1,4 @@
-// Commands that are noted, for the tests of the recorder and of what is made of its notes.
+// Commands for unit tests, such as the recorder notes.
 #pragma once
 
 #include <cstddef>
