@@ -23,7 +23,7 @@ class SuspectTurns {
   enum class Step { kOthers, kSuspect, kSettle };
 
   // kSettle: nothing runs before more is settled; where that takes long, the others go on. kOthers
-  // also where nobody waits.
+  // also where nobody waits and no suspect is to be settled.
   Step Next(bool suspect_waits, bool others_wait, bool all_settled, Clock::time_point now);
 
   // A suspect has its verdict, and is about to be settled.

@@ -152,14 +152,17 @@ Json DeadJobs::Of(const std::string& id) {
 
 Json DeadJobs::StopOne(const ApiRequest& request) {
   const std::string& id = request.path_part;
+  std::optional<std::int64_t> act;
   if (!Of(id)["dryRun"].get<bool>()) {
     request.RequireMayWrite();
-    acts_.End(acts_.Begin({request.who, "stop", "", {{"job", id}}}), "done", "");
+    act = acts_.Begin({request.who, "stop", "", {{"job", id}}});
   }
-  const std::lock_guard lock(mutex_);
-  Job& job = Find(id);
-  job.stop = true;
-  return ToJson(job, Groups::kWith);
+  {
+    const std::lock_guard lock(mutex_);
+    Find(id).stop = true;
+  }
+  if (act) acts_.End(*act, "done", "");
+  return Of(id);
 }
 
 DeadJobs::Job& DeadJobs::Find(const std::string& id) {

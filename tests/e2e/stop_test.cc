@@ -68,9 +68,10 @@ TEST_F(StopTest, UnderLoadNothingIsLostOrRepeated) {
     load.ExpectEffectsOf(done);
     EXPECT_TRUE(Eventually(kPatience, [&] {
       return iq.broker().Depth("billing") == kCommands - done;
-    })) << "what is undone is back, what is done is acked";
+    })) << iq.broker().Depth("billing");
     EXPECT_EQ(load.SeeEvents(done, kPatience), done);
     EXPECT_EQ(load.SeeWaitingEvents(), done) << "an event was published twice";
+    EXPECT_EQ(iq.broker().Depth("billing"), kCommands - done) << "what is done has come back";
     EXPECT_EQ(iq.store().Value("SELECT count(*) FROM iq.worker"), "0")
         << "a worker has not signed off";
     iq.StartHosts(2);

@@ -69,6 +69,7 @@ TEST_F(SuspectTurnsTest, OthersDoNotWaitWhereNobodyIsSuspected) {
 TEST_F(SuspectTurnsTest, ADecidedSuspectIsSettledBeforeOthersRun) {
   turns_.NoteDecided(*suspect_);
   turns_.Tidy(false, now_);
+  EXPECT_EQ(turns_.Next(false, false, false, now_), kSettle);
   EXPECT_EQ(turns_.Next(false, true, false, now_), kSettle);
   EXPECT_EQ(turns_.Next(false, true, false, now_ + 2s), kOthers) << "unless that takes long";
   EXPECT_EQ(turns_.Next(false, true, false, now_ + 2s), kSettle);
