@@ -1,7 +1,5 @@
 #include "host/suspect_turns.h"
 
-#include <iterator>
-
 #include "host/flight_recorder.h"
 
 namespace iq {
@@ -20,7 +18,7 @@ constexpr auto kPruneEvery = 60s;
 SuspectTurns::Step SuspectTurns::Next(bool suspect_waits, bool others_wait, bool all_settled,
                                       Clock::time_point now) {
   const bool suspects_turn = suspect_waits && (!others_wait || !suspect_was_last_);
-  if ((suspects_turn || settling_) && !all_settled) {
+  if ((suspects_turn || settling()) && !all_settled) {
     if (waiting_since_ == Clock::time_point{}) waiting_since_ = now;
     if (!others_wait || now - waiting_since_ <= kSettleWait) return Step::kSettle;
     waiting_since_ = {};  // After them it is waited for anew.
@@ -34,7 +32,6 @@ SuspectTurns::Step SuspectTurns::Next(bool suspect_waits, bool others_wait, bool
 void SuspectTurns::NoteDecided(const Command& suspect) {
   decided_.push_back({CrashIdentity(suspect)});
   suspects_.MarkDecided(decided_.back().identity);
-  settling_ = true;
 }
 
 // An ack that is sent is not yet through, so suspicions are kept a little longer than that.
@@ -44,12 +41,12 @@ void SuspectTurns::Tidy(bool all_settled, Clock::time_point now) {
     next_prune_ = now + kPruneEvery;
   }
   if (!all_settled) return;
-  settling_ = false;
-  for (auto each = decided_.begin(); each != decided_.end();) {
-    if (each->acked_at == Clock::time_point{}) each->acked_at = now;
-    const bool through = now - each->acked_at >= kAckGrace;
-    if (through) suspects_.Remove(each->identity);
-    each = through ? decided_.erase(each) : std::next(each);
+  for (Decided& each : decided_) {
+    if (each.acked_at == Clock::time_point{}) each.acked_at = now;
+  }
+  while (!decided_.empty() && now - decided_.front().acked_at >= kAckGrace) {
+    suspects_.Remove(decided_.front().identity);
+    decided_.pop_front();
   }
 }
 

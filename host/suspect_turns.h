@@ -3,7 +3,7 @@
 #pragma once
 
 #include <chrono>
-#include <list>
+#include <deque>
 #include <string>
 
 #include "host/command.h"
@@ -39,9 +39,13 @@ class SuspectTurns {
     Clock::time_point acked_at{};  // When everything was first seen to be settled.
   };
 
+  // Whether one has been decided, and is not settled.
+  bool settling() const {
+    return !decided_.empty() && decided_.back().acked_at == Clock::time_point{};
+  }
+
   Suspects& suspects_;
-  std::list<Decided> decided_;
-  bool settling_ = false;  // One has been decided, and is not settled.
+  std::deque<Decided> decided_;  // In the order of their verdicts.
   bool suspect_was_last_ = false;
   Clock::time_point waiting_since_{};  // For everything to be settled.
   Clock::time_point next_prune_{};

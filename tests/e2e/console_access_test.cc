@@ -123,7 +123,7 @@ TEST_F(ConsoleApiTest, ToActTakesATokenThatMayWrite) {
     EXPECT_THAT(reader.Error(), HasSubstr("\"reader\" may only read")) << path;
   }
   EXPECT_THAT(Acts(), IsEmpty());
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   EXPECT_EQ(iq_.Balance(1), 100'000);
 }
 

@@ -136,12 +136,7 @@ class ConsoleApiTest : public testing::Test {
   // A command that is refused for want of money.
   void Bury(const std::string& id) {
     iq_.SendWithId(id, Body("withdraw", 1, "900000"));
-    ExpectDead(1);
-  }
-
-  void ExpectDead(std::size_t count) {
-    EXPECT_TRUE(Eventually(kPatience, [&] { return iq_.DeadCount() == count; }))
-        << iq_.DeadCount() << " instead of " << count << iq_.Log();
+    iq_.ExpectDead(1);
   }
 
   std::vector<TestStore::Row> Acts() {

@@ -42,11 +42,11 @@ TEST_F(ConsoleApiTest, WhatDiedSinceTheDryRunIsLeftAlone) {
   const json seen = Ended(Post("/api/dead/drop", {{"all", true}, {"dryRun", true}}).Json());
   EXPECT_EQ(seen.at("acted"), 1);
   iq_.SendWithId(NewId(), Body("withdraw", 1, "900000"));
-  ExpectDead(2);
+  iq_.ExpectDead(2);
   const json job = Ended(
       Post("/api/dead/drop", {{"all", true}, {"first", seen.at("size")}}, By(kWriteToken)).Json());
   EXPECT_EQ(job.at("acted"), 1) << job;
-  ExpectDead(1);
+  iq_.ExpectDead(1);
 }
 
 TEST_F(ConsoleApiTest, ToStopAnActIsAnAct) {
@@ -178,7 +178,7 @@ TEST_F(ConsoleApiTest, ACommandThatCameAgainSaysSo) {
   EXPECT_TRUE(Eventually(kPatience, [&] { return command().at("repeats") == 2; })) << command();
   EXPECT_TRUE(command().at("repeatedAt").is_string());
   iq_.SendWithId(id, Body("income", 2));
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   iq_.SendWithId(id, Body("income", 1));
   EXPECT_TRUE(Eventually(kPatience, [&] { return command().at("repeats") >= 3; })) << command();
   EXPECT_EQ(command().at("repeats"), 3) << "another body is a conflict, and no repeat";
@@ -291,15 +291,15 @@ TEST_F(ConsoleApiTest, ALetterThatCannotBeEditedStaysAsItIs) {
   EXPECT_EQ(malformed.status, kDoesNotFit);
   EXPECT_THAT(malformed.Error(), AllOf(HasSubstr("malformed"), HasSubstr("nothing was changed")));
   EXPECT_EQ(edit("nobody", Body("withdraw", 1)).status, kDoesNotFit);
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   const json letter = Get("/api/dead/letter?name=a%20letter").Json().at("letters").at(0);
   EXPECT_EQ(letter.at("body"), Body("withdraw", 1, "900000"));
   EXPECT_EQ(letter.at("code"), "insufficient_funds");
 
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   EXPECT_EQ(edit("a letter", Body("withdraw", 1)).status, kOk);
   EXPECT_TRUE(Eventually(kPatience, [&] { return iq_.Balance(1) == 99'000; })) << iq_.Log();
-  ExpectDead(0);
+  iq_.ExpectDead(0);
   EXPECT_THAT(Acts(), ElementsAre(ElementsAre("tester", "edit", "a letter", "failed",
                                               HasSubstr("malformed")),
                                   ElementsAre("tester", "edit", "a letter", "done", "to billing")));
@@ -313,18 +313,18 @@ TEST_F(ConsoleApiTest, ADryRunDropsNothing) {
   EXPECT_EQ(rehearsed.at("state"), "done");
   EXPECT_EQ(rehearsed.at("acted"), 1);
   EXPECT_THAT(Texts(rehearsed.at("groups"), "code"), ElementsAre("insufficient_funds"));
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   EXPECT_THAT(Acts(), IsEmpty());
 
   const json filter{{"codes", json::array({"schema"})}};
   const Answer none = Post("/api/dead/drop", {{"filter", filter}}, By(kWriteToken));
   EXPECT_EQ(Ended(none.Json()).at("acted"), 0);
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   const json names{{"names", json::array({"a letter"})}};
   const json dropped = Ended(Post("/api/dead/drop", names, By(kWriteToken)).Json());
   EXPECT_EQ(dropped.at("state"), "done");
   EXPECT_EQ(dropped.at("acted"), 1);
-  ExpectDead(0);
+  iq_.ExpectDead(0);
   EXPECT_THAT(Acts(), ElementsAre(ElementsAre("tester", "drop", "", "done", "0"),
                                   ElementsAre("tester", "drop", "a letter", "done", "1")));
 }
@@ -334,7 +334,7 @@ TEST_F(ConsoleApiTest, LooksAtTheSameTimeSeeAllLetters) {
   constexpr std::size_t kLetters = 300;
   std::vector<AmqpPublishing> letters(kLetters, {"", "billing.dead", Body("income", 1), {}});
   iq_.broker().Publish(letters);
-  ExpectDead(kLetters);
+  iq_.ExpectDead(kLetters);
   std::vector<std::future<json>> looks;
   for (int i = 0; i < 4; ++i) {
     looks.push_back(
@@ -357,7 +357,7 @@ TEST_F(HiddenBodiesTest, NothingOfABodyIsShown) {
   properties.message_id = "poor";
   properties.headers["x-own"] = "secret";
   iq_.Send(Body("withdraw", 1, "900000", R"({"note":"secret"})"), properties);
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   iq_.SendWithId("paid", Body("income", 1));
   ASSERT_TRUE(Eventually(kPatience, [&] { return iq_.Balance(1) == 101'000; })) << iq_.Log();
 
@@ -368,12 +368,12 @@ TEST_F(HiddenBodiesTest, NothingOfABodyIsShown) {
   EXPECT_TRUE(letter.at("body").is_null());
   EXPECT_TRUE(letter.at("headers").contains("x-iq-code"));
   EXPECT_FALSE(letter.at("headers").contains("x-own"));
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   const json command = Get("/api/command?id=paid").Json().at("command");
   ASSERT_THAT(command.at("events"), SizeIs(1));
   EXPECT_EQ(command["events"].at(0).at("event"), "balance.income");
   EXPECT_FALSE(command["events"].at(0).contains("data"));
-  ExpectDead(1);
+  iq_.ExpectDead(1);
   const json edit{{"name", "poor"}, {"body", Body("withdraw", 1)}};
   EXPECT_EQ(Post("/api/dead/edit", edit, By(kWriteToken)).status, kForbidden);
   EXPECT_THAT(Acts(), IsEmpty());

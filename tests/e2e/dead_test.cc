@@ -94,19 +94,11 @@ class StillDeadTest : public testing::Test {
     std::vector<AmqpPublishing> publishings;
     for (const Letter& letter : letters) publishings.push_back(ToPublishing(letter));
     iq_.broker().Publish(publishings);
-    ExpectDead(letters.size());
+    iq_.ExpectDead(letters.size());
   }
 
-  // What a verb has looked at may be on its way back to the queue when it has ended.
-  void ExpectDead(std::size_t count) {
-    EXPECT_TRUE(Eventually(20s, [&] { return iq_.DeadCount() == count; }))
-        << iq_.DeadCount() << " instead of " << count;
-  }
-
-  // Runs a verb once there are `dead` letters.
   CliResult Cli(std::size_t dead, const std::vector<std::string>& args) {
-    ExpectDead(dead);
-    return iq_.Cli(args);
+    return iq_.CliOnceDead(dead, args);
   }
 
   // Those of `dead` letters that pass the filter, in their order.
@@ -204,7 +196,7 @@ TEST_F(StillDeadTest, AnEditedLetterIsTheMessageWithAnotherBody) {
   const CliResult retried = Cli(1, {"dead", "retry", "--edit", "a", "--json"});
   EXPECT_EQ(retried.status, kDone) << retried.err;
   EXPECT_EQ(json::parse(retried.out).at("id"), "a");
-  ExpectDead(0);
+  iq_.ExpectDead(0);
   const auto copies = iq_.broker().Consume("billing", 1, 20s);
   ASSERT_EQ(copies.size(), 1U);
   EXPECT_EQ(copies[0].body, R"({"type":"withdraw","userId":1,"sum":1})");
@@ -295,10 +287,6 @@ class JudgedDeadTest : public testing::Test {
     event_ids_.insert(events[0].properties.message_id);
   }
 
-  bool DeadBecome(std::size_t count) {
-    return Eventually(20s, [&] { return iq_.DeadCount() == count; });
-  }
-
   Installation iq_;
   std::set<std::string> event_ids_;
 };
@@ -307,20 +295,20 @@ TEST_F(JudgedDeadTest, AnEditedRejectionIsJudgedAnew) {
   const std::string id = NewId();
   iq_.OpenAccount(1, 1'000);
   Send(id, Body("withdraw", 1, "5"), "command.rejected");
-  ASSERT_TRUE(DeadBecome(1));
+  iq_.ExpectDead(1);
   EXPECT_EQ(iq_.Outcome(id), "rejected");
   EXPECT_EQ(iq_.Cli({"dead", "retry", id, "--dry-run"}).status, kDone);
   EXPECT_EQ(iq_.Outcome(id), "rejected") << "a rehearsal leaves the journal alone";
-  ASSERT_TRUE(DeadBecome(1));
+  iq_.ExpectDead(1);
 
   // In vain at first: what comes back is the edited one.
   SetEditor(iq_, R"(sed -i 's/"sum":5/"sum":4/' "$1")");
   EXPECT_EQ(iq_.Cli({"dead", "retry", "--edit", id}).status, kDone);
   ExpectEvent("command.rejected");
-  ASSERT_TRUE(DeadBecome(1));
+  iq_.ExpectDead(1);
   EXPECT_EQ(json::parse(iq_.Cli({"dead", "show", id, "--json"}).out).at("body"),
             Body("withdraw", 1, "4"));
-  ASSERT_TRUE(DeadBecome(1));
+  iq_.ExpectDead(1);
 
   SetEditor(iq_, R"(sed -i 's/"sum":4/"sum":1/' "$1")");
   const CliResult retried = iq_.Cli({"dead", "retry", "--edit", id, "--json"});
@@ -330,7 +318,7 @@ TEST_F(JudgedDeadTest, AnEditedRejectionIsJudgedAnew) {
   EXPECT_EQ(event_ids_.size(), 3U) << "each judgement is an event of its own";
   EXPECT_EQ(iq_.Balance(1), 0);
   EXPECT_EQ(iq_.Outcome(id), "done");
-  EXPECT_TRUE(DeadBecome(0));
+  iq_.ExpectDead(0);
 }
 
 TEST_F(JudgedDeadTest, AnIdThatTheJournalKnowsByAnotherBodyIsNotEdited) {
@@ -338,12 +326,12 @@ TEST_F(JudgedDeadTest, AnIdThatTheJournalKnowsByAnotherBodyIsNotEdited) {
   iq_.OpenAccount(1, 0);
   Send(id, Body("income", 1, "1"), "balance.income");
   iq_.SendWithId(id, Body("income", 1, "2"));
-  ASSERT_TRUE(DeadBecome(1));
+  iq_.ExpectDead(1);
   SetEditor(iq_, R"(sed -i 's/"sum":2/"sum":3/' "$1")");
   const CliResult refused = iq_.Cli({"dead", "retry", "--edit", id});
   EXPECT_EQ(refused.status, kFailed);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("id_conflict"), HasSubstr("nothing was changed")));
-  ASSERT_TRUE(DeadBecome(1));
+  iq_.ExpectDead(1);
 
   // With the body that the journal knows it is a repetition.
   SetEditor(iq_, R"(sed -i 's/"sum":2/"sum":1/' "$1")");
@@ -351,7 +339,7 @@ TEST_F(JudgedDeadTest, AnIdThatTheJournalKnowsByAnotherBodyIsNotEdited) {
   ExpectEvent("balance.income");
   EXPECT_EQ(event_ids_.size(), 1U);
   EXPECT_EQ(iq_.Balance(1), 1'000);
-  EXPECT_TRUE(DeadBecome(0));
+  iq_.ExpectDead(0);
 }
 
 }  // namespace

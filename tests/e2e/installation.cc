@@ -212,6 +212,17 @@ bool Installation::Drained(std::chrono::seconds deadline) {
 
 std::uint64_t Installation::DeadCount() { return broker_->Depth("billing.dead"); }
 
+void Installation::ExpectDead(std::size_t letters) {
+  EXPECT_TRUE(Eventually(kPatience, [&] { return DeadCount() == letters; }))
+      << DeadCount() << " instead of " << letters << '\n'
+      << Log();
+}
+
+CliResult Installation::CliOnceDead(std::size_t letters, const std::vector<std::string>& args) {
+  ExpectDead(letters);
+  return Cli(args);
+}
+
 std::string Installation::Log() const { return ReadFile(log_); }
 
 }  // namespace iq::test

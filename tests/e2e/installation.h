@@ -104,6 +104,11 @@ class Installation {
   // Whether the command queue, the delay queues and what hosts hold are empty, with a deadline.
   bool Drained(std::chrono::seconds deadline);
   std::uint64_t DeadCount();
+  // Waits until there are so many, or fails the test.
+  void ExpectDead(std::size_t letters);
+  // Runs a verb once there are so many: what another one has looked at may be on its way back to
+  // the queue when that has ended.
+  CliResult CliOnceDead(std::size_t letters, const std::vector<std::string>& args);
 
   std::string Log() const;
   const std::string& directory() const { return directory_; }

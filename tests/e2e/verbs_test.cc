@@ -242,13 +242,9 @@ class VerbsTest : public testing::Test {
     return events.empty() ? json::object() : json::parse(events[0].body);
   }
 
-  // Runs a verb once there are `letters`: what another one has looked at may be on its way back to
-  // the queue when that has ended.
   static CliResult Dead(std::size_t letters, std::vector<std::string> args) {
-    EXPECT_TRUE(Eventually(20s, [&] { return iq().DeadCount() == letters; }))
-        << iq().DeadCount() << " instead of " << letters;
     args.insert(args.begin(), "dead");
-    return iq().Cli(args);
+    return iq().CliOnceDead(letters, args);
   }
 
   // The rows of `iq dead list`, of `letters`, for one id.
