@@ -213,7 +213,7 @@ bool Installation::Drained(std::chrono::seconds deadline) {
 std::uint64_t Installation::DeadCount() { return broker_->Depth("billing.dead"); }
 
 void Installation::ExpectDead(std::size_t letters) {
-  EXPECT_TRUE(Eventually(kPatience, [&] { return DeadCount() == letters; }))
+  EXPECT_TRUE(Eventually(30s, [&] { return DeadCount() == letters; }))
       << DeadCount() << " instead of " << letters << '\n'
       << Log();
 }
